@@ -1,0 +1,82 @@
+import type { TokenUsage } from '../../domain/usage.ts';
+
+/** What every outgoing call of a web tool gets. */
+export interface WebCallOptions {
+  /** Aborted when the step is cancelled or out of time; the call then rejects at once. */
+  readonly signal: AbortSignal;
+  /** Names the step to the receiver, for its log and its deduplication (`Idempotency-Key`). */
+  readonly stepKey: string;
+}
+
+/** Parameters of `google_search` as the model gives them. Source: `mirothinker.md` §6.1. */
+export interface SearchRequest {
+  readonly q: string;
+  readonly gl?: string | undefined;
+  readonly hl?: string | undefined;
+  readonly location?: string | undefined;
+  readonly num?: number | undefined;
+  readonly tbs?: string | undefined;
+  readonly page?: number | undefined;
+  readonly autocorrect?: boolean | undefined;
+}
+
+/** One organic hit. Other fields of a provider pass through. */
+export interface SearchHit {
+  readonly title: string;
+  readonly link: string;
+  readonly snippet?: string;
+  readonly position?: number;
+}
+
+/** What a provider found; an empty list is a result, not a failure. */
+export interface SearchResult {
+  readonly organic: readonly SearchHit[];
+  readonly searchParameters: Readonly<Record<string, unknown>>;
+}
+
+/** A search provider. Throws `Tool.RateLimited`, `Tool.QuotaExhausted`, `Tool.Unavailable` or `Tool.Failed`. */
+export interface SearchPort {
+  readonly search: (request: SearchRequest, options: WebCallOptions) => Promise<SearchResult>;
+}
+
+/** A fetched page, converted to text. */
+export interface Page {
+  /** Where the redirects ended. */
+  readonly finalUrl: string;
+  readonly status: number;
+  readonly contentType: string;
+  /** Null when the page names none. */
+  readonly title: string | null;
+  /** Markdown for HTML, the decoded text otherwise. */
+  readonly text: string;
+  /** The bytes as received, after content decoding. */
+  readonly raw: Uint8Array;
+}
+
+/**
+ * Fetches a page and converts it.
+ *
+ * Throws `Tool.Blocked` (address), `Tool.Timeout`, `Tool.Failed` (status, too large, unreadable) or `Tool.Unavailable`.
+ */
+export interface PagePort {
+  readonly read: (
+    request: { readonly url: string; readonly headers?: Readonly<Record<string, string>> },
+    options: WebCallOptions,
+  ) => Promise<Page>;
+}
+
+/** What the reader model, or the extractive fallback, drew from a page. */
+export interface Extraction {
+  readonly text: string;
+  /** Name of the model, or `extractive` when none was asked. */
+  readonly model: string;
+  readonly usage: TokenUsage;
+}
+
+/** Draws the wanted information from a page's text. Throws the `Model.*` failures. */
+export interface ReaderPort {
+  readonly extract: (
+    request: { readonly text: string; readonly wanted: string; readonly maxTokens: number },
+    options: WebCallOptions,
+  ) => Promise<Extraction>;
+}
