@@ -44,6 +44,7 @@ export const failures = {
   'Tool.Timeout': { retry: 'never', http: 504, title: 'tool too slow' },
   'Tool.Unknown': { retry: 'never', http: 502, title: 'unknown tool' },
   'Tool.BadArguments': { retry: 'never', http: 502, title: 'bad tool arguments' },
+  'Tool.Refused': { retry: 'never', http: 502, title: 'call refused' },
   'Tool.Blocked': { retry: 'never', http: 502, title: 'address not allowed' },
   'Sandbox.Unavailable': { retry: 'wait', http: 503, title: 'sandbox unavailable' },
   'Sandbox.Unsafe': { retry: 'never', http: 500, title: 'sandbox not safe' },

@@ -1,0 +1,67 @@
+import type { Spent } from '../../domain/budget.ts';
+import type { RunFacts } from '../../domain/carry.ts';
+import type { RunRef } from '../../domain/ids.ts';
+import type { ParentPrefix } from '../../domain/manifest.ts';
+import type { RunEnd } from '../../domain/outcome.ts';
+import type { ModelReceipt, ToolReceipt } from '../../domain/receipt.ts';
+import type { StepInput } from '../steps/contract.ts';
+
+export interface OpenRunInput extends RunRef {
+  readonly manifestDigest: string;
+}
+
+/** What the workflow knows of a run's manifest. */
+export interface OpenedRun {
+  readonly facts: RunFacts;
+  readonly parent: ParentPrefix | null;
+}
+
+/** Why a slot is closed without a result of its own attempt. */
+export interface CloseStepInput extends StepInput {
+  readonly kind: 'model' | 'tool';
+  /** Present for tools. */
+  readonly call: {
+    readonly tool: string;
+    readonly modelSeq: number;
+    readonly callIndex: number;
+    readonly modelRecord: string;
+  } | null;
+  readonly failure: { readonly type: string; readonly message: string };
+}
+
+/** The record that stands in the slot now: the failure, or a late success that won. */
+export interface ClosedStep {
+  readonly recordDigest: string;
+  /** Set when a late success of a model call was adopted. */
+  readonly model: ModelReceipt | null;
+  readonly tool: ToolReceipt | null;
+}
+
+export interface FinishRunInput extends RunRef {
+  readonly manifestDigest: string;
+  readonly head: string;
+  /** Number of slots used: records `0..steps-1` exist. */
+  readonly steps: number;
+  readonly end: RunEnd;
+  readonly spent: Spent;
+  readonly startedAtMs: number;
+  readonly endedAtMs: number;
+}
+
+/** What is left in history of a run's end; the whole stands in the archive. */
+export interface FinishedRun {
+  readonly outcome: RunEnd['outcome'];
+  readonly stopReason: RunEnd['stopReason'];
+  readonly trajectoryDigest: string;
+  readonly preview: string;
+}
+
+/** Activities of the orchestrator's own queue. */
+export interface RunActivities {
+  /** Reads the manifest. @throws `Input.NoManifest` when there is none or it is another one. */
+  readonly openRun: (input: OpenRunInput) => Promise<OpenedRun>;
+  /** Puts a failure record if the slot is empty; returns whatever record stands there. Idempotent. */
+  readonly closeStep: (input: CloseStepInput) => Promise<ClosedStep>;
+  /** Writes the outcome and the archive's index entry. Idempotent. */
+  readonly finishRun: (input: FinishRunInput) => Promise<FinishedRun>;
+}

@@ -1,0 +1,13 @@
+import type { RunRef } from '../../domain/ids.ts';
+
+/** Where everything is stored; the only place that spells a key. */
+export const keys = {
+  blob: (tenant: string, digest: string) => `t/${tenant}/blobs/sha256/${digest.slice(0, 2)}/${digest}`,
+  manifest: (run: RunRef) => `t/${run.tenant}/runs/${run.runId}/manifest`,
+  start: (run: RunRef) => `t/${run.tenant}/runs/${run.runId}/start`,
+  step: (run: RunRef, seq: number) => `t/${run.tenant}/runs/${run.runId}/steps/${String(seq).padStart(8, '0')}`,
+  steps: (run: RunRef) => `t/${run.tenant}/runs/${run.runId}/steps/`,
+  outcome: (run: RunRef) => `t/${run.tenant}/runs/${run.runId}/outcome`,
+  indexEntry: (run: RunRef, day: string) => `t/${run.tenant}/index/${day}/${run.runId}`,
+  idempotency: (tenant: string, digest: string) => `t/${tenant}/idempotency/${digest}`,
+};

@@ -1,0 +1,71 @@
+import { dialectOf } from './dialects/for-profile.ts';
+import { digestJson } from './digest.ts';
+import { AppError } from './errors.ts';
+import type { RunManifest } from './manifest.ts';
+import type { Profile } from './profile.ts';
+import type { ToolDefinition } from './tools.ts';
+
+/** A question with everything that the submitter decided. */
+export interface ManifestRequest {
+  readonly tenant: string;
+  readonly runId: string;
+  readonly question: string;
+  /** With its limits already narrowed to the task's budget. */
+  readonly profile: Profile;
+  /** All tools of the installation. */
+  readonly tools: readonly ToolDefinition[];
+  readonly now: Date;
+  readonly timeZone: string;
+  readonly standIn: boolean;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** The calendar day of `now` in `timeZone`, as `YYYY-MM-DD`. */
+function toDay(now: Date, timeZone: string): string {
+  const parts = new Intl.DateTimeFormat('en-US', { timeZone, year: 'numeric', month: '2-digit', day: '2-digit' });
+  const field = (type: string) => parts.formatToParts(now).find((part) => part.type === type)?.value ?? '';
+  return `${field('year')}-${field('month')}-${field('day')}`;
+}
+
+function chooseTools(request: ManifestRequest): ToolDefinition[] {
+  return request.profile.tools.map((name) => {
+    const tool = request.tools.find((candidate) => candidate.name === name);
+    if (tool !== undefined) return tool;
+    const known = request.tools.map((candidate) => candidate.name).join(', ');
+    throw new AppError('Input.Invalid', {
+      field: '/profile/tools',
+      what: `profile ${request.profile.name} names the tool ${JSON.stringify(name)}, which this installation does not have`,
+      mend: `Known tools: ${known}.`,
+    });
+  });
+}
+
+/**
+ * The manifest of a run: profile, tools, prompt and date resolved to every value.
+ *
+ * @throws AppError `Input.Invalid` when the profile names a tool that does not exist
+ */
+export function buildManifest(request: ManifestRequest): RunManifest {
+  const { profile, question } = request;
+  const tools = chooseTools(request);
+  const dialect = dialectOf(profile);
+  const date = toDay(request.now, request.timeZone);
+  const undated = dialect.systemPrompt({ tools, date: '' });
+  return {
+    schemaVersion: 1,
+    tenant: request.tenant,
+    runId: request.runId,
+    question,
+    profile,
+    limits: profile.limits,
+    systemPrompt: dialect.systemPrompt({ tools, date }),
+    tools,
+    taskDigest: digestJson({ question, profile: { ...profile, prices: null }, tools, systemPrompt: undated }),
+    date,
+    timeZone: request.timeZone,
+    createdAt: request.now.toISOString(),
+    standIn: request.standIn,
+    parent: null,
+    metadata: { ...request.metadata },
+  };
+}

@@ -1,0 +1,79 @@
+import { z } from 'zod';
+import { limitsSchema, pricesSchema } from './budget.ts';
+
+/** Sampling as it is sent to the server. */
+const samplingSchema = z.strictObject({
+  temperature: z.number().min(0).max(2),
+  topP: z.number().gt(0).max(1),
+  /** 1 is not sent. Source: `conf/llm/qwen-3` of MiroThinker. */
+  repetitionPenalty: z.number().gt(0).max(2),
+});
+
+/** The model that thinks. */
+const modelSettingsSchema = z.strictObject({
+  /** Name under which the server serves it. */
+  name: z.string().min(1).max(200),
+  /** Context window in tokens. */
+  windowTokens: z.int().min(1_024),
+  /** Longest completion of a turn. */
+  maxTokens: z.int().min(16),
+  sampling: samplingSchema,
+});
+
+/** The model that reads pages. */
+const readerSettingsSchema = z.strictObject({
+  name: z.string().min(1).max(200),
+  /** Longest extraction. Source: MiroThinker, 8,192. */
+  maxTokens: z.int().min(16),
+  /** Page text that is shown to the reader, in code points. Source: MiroThinker, 102,400 × 4. */
+  maxPageChars: z.int().min(1_000),
+});
+
+/** Everything that makes an agent itself; resolved to every value before a run starts. */
+export const profileSchema = z.strictObject({
+  name: z.string().regex(/^[a-z0-9][a-z0-9.-]{0,62}$/, 'a profile name is 1 to 63 of a-z, 0-9, . and -'),
+  dialect: z.enum(['mcp-xml']),
+  model: modelSettingsSchema,
+  reader: readerSettingsSchema,
+  retention: z.strictObject({
+    /** Newest observations that stay in view; −1 keeps all. Source: paper §3, K = 5. */
+    keep: z.int().min(-1).max(10_000),
+  }),
+  /** Names of the tools it is shown, in prompt order. */
+  tools: z.array(z.string().min(1)).max(128),
+  limits: limitsSchema,
+  prices: pricesSchema.nullable(),
+});
+export type Profile = z.infer<typeof profileSchema>;
+
+const dayMs = 24 * 3_600_000;
+
+/**
+ * The agent of the MiroThinker v1.0 paper: 600 tool calls in a 256K window, K = 5.
+ *
+ * Source: arXiv 2511.11793 and its preset `single_agent_keep5`; sampling from `conf/llm/qwen-3`.
+ */
+export function mirothinkerV1(model: string): Profile {
+  return {
+    name: 'mirothinker-v1.0',
+    dialect: 'mcp-xml',
+    model: {
+      name: model,
+      windowTokens: 262_144,
+      maxTokens: 16_384,
+      sampling: { temperature: 1, topP: 0.95, repetitionPenalty: 1.05 },
+    },
+    reader: { name: model, maxTokens: 8_192, maxPageChars: 409_600 },
+    retention: { keep: 5 },
+    tools: ['google_search', 'scrape_and_extract_info', 'create_sandbox', 'run_command', 'run_python_code'],
+    limits: {
+      maxTurns: 600,
+      maxToolCalls: 600,
+      maxTokens: null,
+      maxWallMs: dayMs,
+      maxCostMicroUsd: null,
+      onExceed: 'finalize',
+    },
+    prices: null,
+  };
+}
