@@ -1,0 +1,93 @@
+import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { AppError } from '../../../domain/errors.ts';
+
+/** Host uids that sandboxes may have: `first` to `first + count - 1`. */
+export interface UidRange {
+  readonly first: number;
+  readonly count: number;
+}
+
+/**
+ * Uids of sandboxes when nobody configured them.
+ * *Source:* above the ranges that login, subuid and systemd hand out (systemd, "Users, Groups, UIDs and GIDs").
+ */
+export const defaultUidRange: UidRange = { first: 1_900_000_000, count: 65_536 };
+
+/** Hands out uids, one owner each, shared by all processes of this host that use the same directory. */
+export interface UidPool {
+  /** *Contract:* atomic across processes. @throws AppError `Sandbox.Unavailable` when all are taken. */
+  readonly claim: (owner: string) => Promise<number>;
+  /** Uids whose owner is `runId` or begins with `runId/`. */
+  readonly ownedBy: (runId: string) => Promise<number[]>;
+  readonly release: (uid: number) => Promise<void>;
+  readonly owners: () => Promise<string[]>;
+}
+
+/** A pool of uids kept as one file a claimed uid in `directory`. */
+export function createUidPool(directory: string, range: UidRange): UidPool {
+  const listClaims = async (): Promise<{ uid: number; owner: string }[]> => {
+    const names = await readdir(directory).catch(() => []);
+    const claims = names
+      .filter((name) => /^[0-9]+$/.test(name))
+      .map(async (name) => ({
+        uid: Number(name),
+        owner: await readFile(join(directory, name), 'utf8').catch(() => ''),
+      }));
+    return Promise.all(claims);
+  };
+  return {
+    claim: async (owner) => {
+      await checkRange(range);
+      await mkdir(directory, { recursive: true, mode: 0o700 });
+      const taken = new Set([...(await listClaims()).map(({ uid }) => uid), ...(await accountUids())]);
+      for (let uid = range.first; uid < range.first + range.count; uid += 1) {
+        if (!taken.has(uid) && (await writeClaim(join(directory, String(uid)), owner))) return uid;
+      }
+      throw new AppError('Sandbox.Unavailable', {
+        what: `all ${range.count} uids of the sandbox host are taken`,
+        mend: 'Destroy sandboxes of ended runs, or widen uidRange.',
+      });
+    },
+    ownedBy: async (runId) =>
+      (await listClaims())
+        .filter(({ owner }) => owner === runId || owner.startsWith(`${runId}/`))
+        .map(({ uid }) => uid),
+    release: async (uid) => rm(join(directory, String(uid)), { force: true }),
+    owners: async () => (await listClaims()).map(({ owner }) => owner),
+  };
+}
+
+/** False when another process was faster. */
+async function writeClaim(path: string, owner: string): Promise<boolean> {
+  try {
+    await writeFile(path, owner, { flag: 'wx', mode: 0o600 });
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+async function accountUids(): Promise<number[]> {
+  const passwd = await readFile('/etc/passwd', 'utf8').catch(() => '');
+  return passwd.split('\n').map((line) => Number(line.split(':')[2]));
+}
+
+async function checkRange({ first, count }: UidRange): Promise<void> {
+  const last = first + count - 1;
+  const shape = 'uidRange must begin at or above 100000, hold at least one uid and end below 2147483648';
+  const isShaped = Number.isSafeInteger(first) && Number.isSafeInteger(count) && first >= 100_000 && count >= 1;
+  if (!isShaped || last >= 2 ** 31) throw new AppError('Config.Invalid', { what: shape, field: 'uidRange' });
+  const mapped = (await readFile('/proc/self/uid_map', 'utf8')).trim().split('\n');
+  const isMapped = mapped.some((line) => {
+    const [inside = 0, , length = 0] = line.trim().split(/\s+/).map(Number);
+    return first >= inside && last < inside + length;
+  });
+  if (isMapped) return;
+  throw new AppError('Config.Invalid', {
+    what: `uids ${first} to ${last} (uidRange) do not exist in this container`,
+    mend: 'Give a uidRange inside the ranges of /proc/self/uid_map.',
+    field: 'uidRange',
+  });
+}
