@@ -60,6 +60,7 @@ export const failures = {
   'Worker.Died': { retry: 'wait', http: 500, title: 'worker died' },
   'Worker.Drained': { retry: 'wait', http: 500, title: 'worker is shutting down' },
   'Worker.Poison': { retry: 'never', http: 500, title: 'step killed its worker again and again' },
+  'Run.Cancelled': { retry: 'never', http: 409, title: 'run cancelled' },
   'Step.TimedOut': { retry: 'never', http: 504, title: 'step ran out of time' },
   'Internal.Bug': { retry: 'fault', http: 500, title: 'internal error' },
 } as const satisfies Record<string, FailureRow>;

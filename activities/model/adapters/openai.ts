@@ -1,0 +1,135 @@
+import type { OpenAI } from 'openai';
+import { AppError } from '../../../domain/errors.ts';
+import type { TokenUsage } from '../../../domain/usage.ts';
+import type { ChatPort, ChatReply, ChatRequest } from '../ports.ts';
+import { toModelError } from './openai-errors.ts';
+
+/** How long a stream may be silent, in milliseconds. */
+export interface StreamLimits {
+  readonly firstTokenMs: number;
+  readonly idleMs: number;
+}
+
+/** Source: reliability goals for model calls: first token 120 s, idle 60 s. */
+export const defaultStreamLimits: StreamLimits = { firstTokenMs: 120_000, idleMs: 60_000 };
+
+type Chunk = OpenAI.Chat.Completions.ChatCompletionChunk;
+
+/** Fields of a delta that servers add beside OpenAI's own. */
+interface ReasoningDelta {
+  readonly reasoning_content?: string | null;
+  readonly reasoning?: string | null;
+}
+
+/** Gathers a stream into a reply. */
+class ReplyBuilder {
+  text = '';
+  reasoning = '';
+  finish: string | null = null;
+  usage: TokenUsage | null = null;
+  model = '';
+
+  add(chunk: Chunk): void {
+    this.model ||= chunk.model;
+    const choice = chunk.choices[0];
+    if (choice !== undefined) {
+      // Reasoning fields are not in OpenAI's type; every vLLM parser sends one of the two names.
+      const delta = choice.delta as typeof choice.delta & ReasoningDelta;
+      this.text += delta.content ?? '';
+      this.reasoning += delta.reasoning_content ?? delta.reasoning ?? '';
+      this.finish = choice.finish_reason ?? this.finish;
+    }
+    if (chunk.usage !== null && chunk.usage !== undefined) this.usage = toUsage(chunk.usage);
+  }
+
+  build(asked: string): ChatReply {
+    if (this.finish === null) {
+      throw new AppError('Model.StreamCut', {
+        what: `the stream ended after ${this.text.length} characters without a finish reason`,
+      });
+    }
+    if (this.finish !== 'stop' && this.finish !== 'length') {
+      throw new AppError('Model.Failed', { what: `the model ended with finish_reason ${this.finish.slice(0, 40)}` });
+    }
+    return {
+      text: this.text,
+      reasoning: this.reasoning === '' ? null : this.reasoning,
+      finish: this.finish,
+      usage: this.usage,
+      model: this.model === '' ? asked : this.model,
+    };
+  }
+}
+
+function toUsage(usage: NonNullable<Chunk['usage']>): TokenUsage {
+  return {
+    inputTokens: usage.prompt_tokens,
+    outputTokens: usage.completion_tokens,
+    cachedTokens: Math.min(usage.prompt_tokens, usage.prompt_tokens_details?.cached_tokens ?? 0),
+  };
+}
+
+/** A timer that aborts when the stream is silent for too long; every byte sets it back. */
+function createSilenceLimit(signal: AbortSignal, limits: StreamLimits) {
+  const controller = new AbortController();
+  let timer = setTimeout(() => controller.abort(), limits.firstTokenMs);
+  return {
+    signal: AbortSignal.any([signal, controller.signal]),
+    isReached: () => controller.signal.aborted && !signal.aborted,
+    heard: () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => controller.abort(), limits.idleMs);
+    },
+    end: () => clearTimeout(timer),
+  };
+}
+
+function toBody(request: ChatRequest): OpenAI.Chat.Completions.ChatCompletionCreateParamsStreaming {
+  const { model, messages } = request;
+  const { temperature, topP, repetitionPenalty } = model.sampling;
+  return {
+    model: model.name,
+    messages: messages.map((message) => ({ role: message.role, content: message.content })),
+    temperature,
+    top_p: topP,
+    max_tokens: model.maxTokens,
+    // A vLLM and SGLang field, unknown to OpenAI's type; 1 is the neutral value and is not sent.
+    ...(repetitionPenalty === 1 ? {} : { repetition_penalty: repetitionPenalty }),
+    stream: true,
+    stream_options: { include_usage: true },
+  };
+}
+
+/** A chat port over any OpenAI-compatible server. The client must have `maxRetries: 0`: the engine owns retries. */
+export function createOpenAiChat(options: { readonly client: OpenAI; readonly limits?: StreamLimits }): ChatPort {
+  const limits = options.limits ?? defaultStreamLimits;
+  return {
+    complete: async (request, signal) => {
+      const silence = createSilenceLimit(signal, limits);
+      const reply = new ReplyBuilder();
+      try {
+        const stream = await options.client.chat.completions.create(toBody(request), {
+          signal: silence.signal,
+          headers: { 'Idempotency-Key': request.stepKey, 'x-upstream-session-id': request.sessionId },
+        });
+        for await (const chunk of stream) {
+          silence.heard();
+          reply.add(chunk);
+        }
+        if (signal.aborted) throw signal.reason;
+        if (silence.isReached()) throw new AppError('Model.Timeout', { what: 'the stream fell silent' });
+        return reply.build(request.model.name);
+      } catch (error) {
+        if (signal.aborted) throw error;
+        if (silence.isReached()) {
+          throw new AppError('Model.Timeout', {
+            what: `no byte for ${limits.idleMs / 1_000} s (${limits.firstTokenMs / 1_000} s for the first one)`,
+          });
+        }
+        throw toModelError(error);
+      } finally {
+        silence.end();
+      }
+    },
+  };
+}

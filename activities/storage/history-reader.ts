@@ -1,0 +1,140 @@
+import { LRUCache } from 'lru-cache';
+import pLimit from 'p-limit';
+import { AppError } from '../../domain/errors.ts';
+import type { RunRef } from '../../domain/ids.ts';
+import { digestManifest, type RunManifest } from '../../domain/manifest.ts';
+import { extendHead, extendTrajectory, type StepRecord, trajectoryRoot } from '../../domain/record.ts';
+import type { RecordedStep, TrajectoryStore } from './trajectory-store.ts';
+
+/** A record with the one text that a prompt needs of it: the reply, or the observation. */
+export interface HistoryStep {
+  readonly record: StepRecord;
+  readonly digest: string;
+  /** Null when it is not loaded: masked observations are let go. */
+  text: string | null;
+}
+
+/** A run's records `0..upto-1`, checked against the audit chain. */
+export interface History {
+  readonly manifest: RunManifest;
+  readonly steps: readonly HistoryStep[];
+  /** The trajectory chain over these steps. */
+  readonly trajectory: string;
+}
+
+interface CachedRun {
+  readonly manifest: RunManifest;
+  readonly steps: HistoryStep[];
+  /** Chain values before step n. */
+  readonly heads: string[];
+  readonly trajectories: string[];
+}
+
+/** Reads runs from the store, keeping what was read for the next turn. */
+export interface HistoryReader {
+  /**
+   * Records `0..upto-1` of a run, verified against `head`.
+   *
+   * @throws AppError `Input.NoManifest`, `Storage.Missing`, `Storage.Corrupt` or `Ledger.HeadMismatch`
+   */
+  readonly read: (run: RunRef, upto: number, head: string) => Promise<History>;
+  /** The text of a step: from memory, else from the store. */
+  readonly textOf: (run: RunRef, step: HistoryStep) => Promise<string>;
+  readonly readManifest: (run: RunRef) => Promise<RunManifest>;
+}
+
+const textName = { model: 'reply', tool: 'observation' } as const;
+const readsAtOnce = 16;
+
+interface Readers {
+  readonly trajectory: TrajectoryStore;
+  readonly readManifest: (run: RunRef) => Promise<RunManifest>;
+}
+
+/** Manifests never change, so they are kept. */
+function createManifestReader(trajectory: TrajectoryStore, maxRuns: number): Readers['readManifest'] {
+  const cache = new LRUCache<string, RunManifest>({ max: maxRuns });
+  return async (run) => {
+    const key = `${run.tenant}/${run.runId}`;
+    const manifest = cache.get(key) ?? (await trajectory.readManifest(run));
+    if (manifest === null) {
+      throw new AppError('Input.NoManifest', {
+        what: `run ${run.runId} of tenant ${run.tenant} has no manifest in the store`,
+        mend: 'Submit runs through the API or the CLI, and give workers the same object store.',
+      });
+    }
+    cache.set(key, manifest);
+    return manifest;
+  };
+}
+
+/** The run that holds a slot: a parent's for the shared prefix of a fork. */
+async function ownerOf(readers: Readers, run: RunRef, seq: number): Promise<RunRef> {
+  let owner = run;
+  let { parent } = await readers.readManifest(run);
+  while (parent !== null && seq <= parent.uptoSeq) {
+    owner = { tenant: run.tenant, runId: parent.runId };
+    ({ parent } = await readers.readManifest(owner));
+  }
+  return owner;
+}
+
+async function readRecorded(readers: Readers, run: RunRef, seq: number): Promise<RecordedStep> {
+  const owner = await ownerOf(readers, run, seq);
+  const step = await readers.trajectory.readStep({ ...owner, seq });
+  if (step !== null) return step;
+  throw new AppError('Storage.Missing', { what: `step ${seq} of run ${owner.runId} is not in the store` });
+}
+
+async function loadStep(readers: Readers, run: RunRef, seq: number): Promise<HistoryStep> {
+  const step = await readRecorded(readers, run, seq);
+  const text = await readers.trajectory.readText(run.tenant, step, textName[step.record.kind]);
+  return { record: step.record, digest: step.digest, text };
+}
+
+/** Brings a cached run up to `upto` records; calls for the same run may overlap. */
+async function extend(readers: Readers, cached: CachedRun, upto: number): Promise<void> {
+  const limit = pLimit(readsAtOnce);
+  const from = cached.steps.length;
+  const missing = Array.from({ length: Math.max(0, upto - from) }, (_, index) => from + index);
+  const loaded = await Promise.all(missing.map((seq) => limit(() => loadStep(readers, cached.manifest, seq))));
+  for (const step of loaded) {
+    const at = cached.steps.length;
+    if (step.record.seq !== at) continue;
+    cached.steps.push(step);
+    cached.heads.push(extendHead(cached.heads[at] ?? '', step.digest));
+    cached.trajectories.push(extendTrajectory(cached.trajectories[at] ?? '', step.record));
+  }
+}
+
+/** A history reader over a trajectory store; `maxRuns` bounds what it keeps in memory. */
+export function createHistoryReader(ports: { trajectory: TrajectoryStore; maxRuns: number }): HistoryReader {
+  const cache = new LRUCache<string, CachedRun>({ max: ports.maxRuns });
+  const readManifest = createManifestReader(ports.trajectory, ports.maxRuns);
+  const readers: Readers = { trajectory: ports.trajectory, readManifest };
+  const open = async (run: RunRef): Promise<CachedRun> => {
+    const manifest = await readManifest(run);
+    return { manifest, steps: [], heads: [digestManifest(manifest)], trajectories: [trajectoryRoot] };
+  };
+  const read = async (run: RunRef, upto: number, head: string): Promise<History> => {
+    const key = `${run.tenant}/${run.runId}`;
+    for (const cached of [cache.get(key), await open(run)]) {
+      if (cached === undefined) continue;
+      await extend(readers, cached, upto);
+      if (cached.heads[upto] !== head) continue;
+      cache.set(key, cached);
+      const { manifest, steps, trajectories } = cached;
+      return { manifest, steps: steps.slice(0, upto), trajectory: trajectories[upto] ?? '' };
+    }
+    cache.delete(key);
+    throw new AppError('Ledger.HeadMismatch', {
+      what: `records 0..${upto - 1} of run ${run.runId} do not give the head that the workflow holds`,
+      mend: 'A record was changed after it was written: restore the object store, or fork before that step.',
+    });
+  };
+  const textOf = async (run: RunRef, step: HistoryStep): Promise<string> => {
+    if (step.text !== null) return step.text;
+    return (await loadStep(readers, run, step.record.seq)).text ?? '';
+  };
+  return { read, textOf, readManifest };
+}
