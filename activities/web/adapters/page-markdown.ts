@@ -13,28 +13,82 @@ export interface MarkdownPage {
 const minKeptShare = 0.3;
 const unreadElements = ['script', 'style', 'noscript', 'template', 'iframe', 'svg', 'canvas', 'link', 'meta'];
 
-/** HTML to Markdown: the main text, or the whole body when little of it was recognised. Links are absolute. */
+/** Deeper nesting is an attack: what looks for the main text takes time that grows with its square and more. */
+const maxDepth = 512;
+
+/** A page that is refused for its shape; `message` says which limit it broke. */
+export class PageLimitError extends Error {}
+
+/** HTML to Markdown: the main text, or the whole body when little of it was recognised. Links are absolute. Throws {@link PageLimitError}. */
 export function toMarkdownPage(html: string, url: string): MarkdownPage {
   const whole = toDocument(html, url);
-  const wholeLength = visibleLength(whole.body.textContent ?? '');
-  const wholeTitle = whole.title.trim();
-  const article = new Readability(toDocument(html, url)).parse();
-  const title = (article?.title?.trim() || wholeTitle).replaceAll(/\s+/g, ' ') || null;
-  const keptLength = visibleLength(article?.textContent ?? '');
-  const main = article?.content ?? '';
-  const isEnough = main !== '' && keptLength >= wholeLength * minKeptShare;
-  return { title, text: toMarkdown(isEnough ? main : whole.body.innerHTML) };
+  if (toDepth(whole.documentElement) > maxDepth) throw new PageLimitError(`nested deeper than ${maxDepth} elements`);
+  const article = toArticle(html, url);
+  const title = (article.title || whole.title).replaceAll(/\s+/g, ' ').trim();
+  const isEnough = article.length > 0 && article.length >= visibleLength(whole.body.textContent ?? '') * minKeptShare;
+  return { title: title === '' ? null : title, text: toMarkdown(isEnough ? article.html : whole.body.innerHTML) };
+}
+
+interface Article {
+  readonly title: string;
+  readonly html: string;
+  /** Of its visible text. */
+  readonly length: number;
+}
+
+/** The main text as Readability sees it; empty when it sees none or breaks on the page. It takes its document apart. */
+function toArticle(html: string, url: string): Article {
+  const document = toDocument(html, url);
+  try {
+    const article = new Readability(document).parse();
+    return {
+      title: article?.title ?? '',
+      html: article?.content ?? '',
+      length: visibleLength(article?.textContent ?? ''),
+    };
+  } catch {
+    return { title: '', html: '', length: 0 };
+  }
 }
 
 function toDocument(html: string, url: string): Document {
-  // Without these tags the parser takes a fragment's first element for the root.
-  const isWhole = /<html[\s>]/i.test(html.slice(0, 100_000));
-  const { document } = parseHTML(isWhole ? html : `<!doctype html><html><head></head><body>${html}</body></html>`);
+  // Without the tag the parser takes the first element for the root.
+  const { document } = parseHTML(/<html[\s>]/i.test(html) ? html : `<html>${html}</html>`);
+  completeDocument(document);
   for (const element of document.querySelectorAll(unreadElements.join(','))) element.remove();
   const base = toBase(document, url);
   makeAbsolute(document, { selector: 'a[href]', attribute: 'href', base });
   makeAbsolute(document, { selector: 'img[src]', attribute: 'src', base });
   return document;
+}
+
+/** What may be left out in HTML is put in: content outside of head and body goes into the body, the title into the head. */
+function completeDocument(document: Document): void {
+  const { head, body } = document;
+  const outside = Array.from(document.documentElement.childNodes).filter((node) => node !== head && node !== body);
+  body.append(...outside);
+  const title = document.querySelector('title');
+  if (title !== null && !head.contains(title)) head.append(title);
+}
+
+function toDepth(root: Element): number {
+  let deepest = 0;
+  let depth = 0;
+  let element: Element | null = root;
+  while (element !== null) {
+    deepest = Math.max(deepest, depth);
+    if (element.firstElementChild !== null) {
+      element = element.firstElementChild;
+      depth += 1;
+      continue;
+    }
+    while (element !== null && element !== root && element.nextElementSibling === null) {
+      element = element.parentElement;
+      depth -= 1;
+    }
+    element = element === null || element === root ? null : element.nextElementSibling;
+  }
+  return deepest;
 }
 
 function toBase(document: Document, url: string): string {

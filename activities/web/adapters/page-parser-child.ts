@@ -8,7 +8,7 @@ import { Worker } from 'node:worker_threads';
 
 import { decodeText } from './page-decode.ts';
 import { toCharset } from './page-kind.ts';
-import { toMarkdownPage } from './page-markdown.ts';
+import { PageLimitError, toMarkdownPage } from './page-markdown.ts';
 import {
   maxParsedChars,
   maxTitleChars,
@@ -37,7 +37,9 @@ function parse(job: ParseJob): ParseAnswer {
       text: page.text.slice(0, maxParsedChars),
     };
   } catch (error) {
-    return { type: 'failed', id: job.id, error: error instanceof Error ? error.name : 'Error' };
+    // Only our own words leave this process: a library's message may quote the page.
+    const reason = error instanceof PageLimitError ? error.message : error instanceof Error ? error.name : 'Error';
+    return { type: 'failed', id: job.id, error: reason };
   }
 }
 

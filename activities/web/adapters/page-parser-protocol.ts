@@ -14,7 +14,7 @@ export type ParseJob = z.infer<typeof parseJobSchema>;
 export const parseAnswerSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('ready') }),
   z.object({ type: z.literal('parsed'), id: z.int(), title: z.string().nullable(), text: z.string() }),
-  /** `error` is the name of an error class, never its message. */
+  /** `error` is the name of an error class or the limit that was broken, never a library's message. */
   z.object({ type: z.literal('failed'), id: z.int(), error: z.string() }),
 ]);
 export type ParseAnswer = z.infer<typeof parseAnswerSchema>;

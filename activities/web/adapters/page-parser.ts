@@ -96,7 +96,13 @@ export function createPageParser(options: PageParserOptions = {}): PageParser {
 function startChild(maxHeapMegabytes: number): ParserChild {
   const process = fork(fileURLToPath(new URL('./page-parser-child.ts', import.meta.url)), [], {
     env: {},
-    execArgv: [`--max-old-space-size=${maxHeapMegabytes}`, '--no-warnings'],
+    execArgv: [
+      `--max-old-space-size=${maxHeapMegabytes}`,
+      '--no-warnings',
+      '--permission',
+      '--allow-fs-read=*',
+      '--allow-worker',
+    ],
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   });
