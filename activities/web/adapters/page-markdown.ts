@@ -11,7 +11,10 @@ export interface MarkdownPage {
 
 /** Main text under this part of the whole means that the wrong part was taken for the main one. */
 const minKeptShare = 0.3;
-const unreadElements = ['script', 'style', 'noscript', 'template', 'iframe', 'svg', 'canvas', 'link', 'meta'];
+/** Holds nothing to read. */
+const blindElements = ['style', 'template', 'iframe', 'svg', 'canvas'];
+/** Holds nothing to read either, but what looks for the main text finds titles in it. */
+const dataElements = ['script', 'noscript', 'link', 'meta'];
 
 /** Deeper nesting is an attack: what looks for the main text takes time that grows with its square and more. */
 const maxDepth = 512;
@@ -23,10 +26,15 @@ export class PageLimitError extends Error {}
 export function toMarkdownPage(html: string, url: string): MarkdownPage {
   const whole = toDocument(html, url);
   if (toDepth(whole.documentElement) > maxDepth) throw new PageLimitError(`nested deeper than ${maxDepth} elements`);
+  removeAll(whole, dataElements);
   const article = toArticle(html, url);
   const title = (article.title || whole.title).replaceAll(/\s+/g, ' ').trim();
-  const isEnough = article.length > 0 && article.length >= visibleLength(whole.body.textContent ?? '') * minKeptShare;
-  return { title: title === '' ? null : title, text: toMarkdown(isEnough ? article.html : whole.body.innerHTML) };
+  const wholeText = whole.body.textContent ?? '';
+  const isEnough = article.length > 0 && article.length >= visibleLength(wholeText) * minKeptShare;
+  return {
+    title: title === '' ? null : title,
+    text: toMarkdown(isEnough ? article.html : whole.body.innerHTML) ?? wholeText.trim(),
+  };
 }
 
 interface Article {
@@ -54,8 +62,8 @@ function toArticle(html: string, url: string): Article {
 function toDocument(html: string, url: string): Document {
   // Without the tag the parser takes the first element for the root.
   const { document } = parseHTML(/<html[\s>]/i.test(html) ? html : `<html>${html}</html>`);
+  removeAll(document, blindElements);
   completeDocument(document);
-  for (const element of document.querySelectorAll(unreadElements.join(','))) element.remove();
   const base = toBase(document, url);
   makeAbsolute(document, { selector: 'a[href]', attribute: 'href', base });
   makeAbsolute(document, { selector: 'img[src]', attribute: 'src', base });
@@ -69,6 +77,10 @@ function completeDocument(document: Document): void {
   body.append(...outside);
   const title = document.querySelector('title');
   if (title !== null && !head.contains(title)) head.append(title);
+}
+
+function removeAll(document: Document, names: readonly string[]): void {
+  for (const element of document.querySelectorAll(names.join(','))) element.remove();
 }
 
 function toDepth(root: Element): number {
@@ -118,7 +130,8 @@ function visibleLength(text: string): number {
   return text.replaceAll(/\s+/g, ' ').trim().length;
 }
 
-function toMarkdown(html: string): string {
+/** Null for the few shapes that the converter breaks on: a frameset, for one. */
+function toMarkdown(html: string): string | null {
   const turndown = new TurndownService({
     headingStyle: 'atx',
     codeBlockStyle: 'fenced',
@@ -134,8 +147,12 @@ function toMarkdown(html: string): string {
       return alt === '' ? '' : source === '' ? alt : `![${alt}](${source})`;
     },
   });
-  return turndown
-    .turndown(html)
-    .replaceAll(/\n{3,}/g, '\n\n')
-    .trim();
+  try {
+    return turndown
+      .turndown(html)
+      .replaceAll(/\n{3,}/g, '\n\n')
+      .trim();
+  } catch {
+    return null;
+  }
 }
