@@ -49,9 +49,9 @@ export async function runBox(start: BoxStart): Promise<BoxEnd> {
     stdio: ['ignore', stdout.writeEnd.fd, stderr.writeEnd.fd, 'pipe'],
   });
   const exited = once(child, 'exit');
-  const exitCode = readExitCode(child);
+  const status = readStatus(child);
   await Promise.all([stdout.writeEnd.close(), stderr.writeEnd.close()]);
-  const cutter = startCutter(start, child);
+  const cutter = startCutter(start, { child, status });
   try {
     await exited;
   } finally {
@@ -60,7 +60,8 @@ export async function runBox(start: BoxStart): Promise<BoxEnd> {
   }
   // With every writer dead the pipes end by themselves.
   await Promise.all([stdout.output.closed, stderr.output.closed]);
-  const code = await exitCode;
+  await status.closed;
+  const code = status.exitCode();
   const { cut, reason } = cutter.state();
   return {
     exitCode: cut === null ? code : null,
@@ -93,18 +94,36 @@ async function openPipe(path: string, { uid, outputCodePoints }: BoxStart): Prom
   return { writeEnd, output: keepOutput(socket, outputCodePoints) };
 }
 
-/** The code in bwrap's own status, which is there only when the job began: a failing launch is not a failing job. */
-async function readExitCode(child: ChildProcess): Promise<number | null> {
-  const status = child.stdio[3];
-  if (!(status instanceof Socket)) return null;
+/** What bwrap says of the box, on a descriptor that the box does not have. */
+interface BoxStatus {
+  /** Host pid of the box's process 1, once it is there. */
+  readonly childPid: () => number | null;
+  /** Null when the job never began: a failing launch is not a failing job. */
+  readonly exitCode: () => number | null;
+  readonly closed: Promise<void>;
+}
+
+function readStatus(child: ChildProcess): BoxStatus {
   let text = '';
-  status.setEncoding('utf8');
-  status.on('data', (chunk: string) => {
-    text += chunk;
+  const find = (pattern: RegExp): number | null => {
+    const digits = pattern.exec(text)?.[1];
+    return digits === undefined ? null : Number(digits);
+  };
+  const stream = child.stdio[3];
+  const closed = new Promise<void>((resolve) => {
+    if (!(stream instanceof Socket)) return resolve();
+    stream.setEncoding('utf8');
+    stream.on('data', (chunk: string) => {
+      text += chunk;
+    });
+    stream.once('error', () => resolve());
+    stream.once('close', () => resolve());
   });
-  await once(status, 'close').catch(() => undefined);
-  const code = /"exit-code"\s*:\s*([0-9]+)/.exec(text)?.[1];
-  return code === undefined ? null : Number(code);
+  return {
+    childPid: () => find(/"child-pid"\s*:\s*([0-9]+)/),
+    exitCode: () => find(/"exit-code"\s*:\s*([0-9]+)/),
+    closed,
+  };
 }
 
 interface Cutter {
@@ -113,14 +132,18 @@ interface Cutter {
 }
 
 /** Ends the job early: wall limit, abort, or a rule that `watch` found broken. The first one counts. */
-function startCutter(start: BoxStart, child: ChildProcess): Cutter {
+function startCutter(start: BoxStart, box: { child: ChildProcess; status: BoxStatus }): Cutter {
   let state: Pick<BoxEnd, 'cut' | 'reason'> = { cut: null, reason: null };
+  let force: NodeJS.Timeout | undefined;
   const end = (cut: BoxEnd['cut'], reason: string | null = null): void => {
     if (state.cut !== null) return;
     state = { cut, reason };
-    child.kill('SIGKILL');
-    // What refuses to die is named by the same call after the exit.
-    start.killAll().catch(() => undefined);
+    killInside(box.status);
+    force = setTimeout(() => {
+      box.child.kill('SIGKILL');
+      // What refuses to die is named by the same call after the exit.
+      start.killAll().catch(() => undefined);
+    }, 250);
   };
   const onAbort = (): void => end('aborted');
   let isWatching = false;
@@ -139,9 +162,21 @@ function startCutter(start: BoxStart, child: ChildProcess): Cutter {
   return {
     stop: () => {
       clearTimeout(limit);
+      clearTimeout(force);
       clearInterval(ticks);
       start.signal.removeEventListener('abort', onAbort);
     },
     state: () => state,
   };
+}
+
+/** Process 1 of the box takes the rest with it, and bwrap lives to reap it: killed first, bwrap would leave a zombie. */
+function killInside(status: BoxStatus): void {
+  const pid = status.childPid();
+  if (pid === null) return;
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // Ended by itself.
+  }
 }

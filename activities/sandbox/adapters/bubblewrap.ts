@@ -1,16 +1,18 @@
-import { chmod, mkdir, readFile, readdir, rename, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rename } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { AppError } from '../../../domain/errors.ts';
 import type { SandboxJob, SandboxPort, SandboxRef, SandboxResult } from '../ports.ts';
 import { runBox, type BoxEnd } from './box-process.ts';
-import { boxEtcFiles, toBoxCommand } from './bubblewrap-arguments.ts';
+import { toBoxCommand } from './bubblewrap-arguments.ts';
+import { checkHost, describeHost, idPattern, type Host, type SandboxDescription } from './bubblewrap-host.ts';
 import { toHostError } from './host-command.ts';
 import { createKeyedLock } from './keyed-lock.ts';
 import { defaultSandboxLimits, type SandboxLimits } from './sandbox-limits.ts';
-import { killBox, type BoxOwner } from './sandbox-processes.ts';
-import { createUidPool, defaultUidRange, type UidPool, type UidRange } from './sandbox-uids.ts';
-import { isThere, layOutSandbox, openWorkspace, removeTree } from './sandbox-workspace.ts';
+import { killBox } from './sandbox-processes.ts';
+import { destroyRun, listRuns, toOwner } from './sandbox-removal.ts';
+import { createUidPool, defaultUidRange, minSandboxUid, type UidRange } from './sandbox-uids.ts';
+import { isThere, layOutSandbox, openWorkspace } from './sandbox-workspace.ts';
 
 /** Options of {@link createBubblewrapSandbox}. */
 export interface BubblewrapOptions {
@@ -23,33 +25,12 @@ export interface BubblewrapOptions {
   readonly uidRange?: UidRange;
 }
 
-/** What this driver holds, and what it does not, on this host. */
-export interface SandboxDescription {
-  readonly driver: 'bubblewrap';
-  readonly directory: string;
-  /** `own`: each sandbox has a uid of its own. `shared`: all have the worker's. */
-  readonly uid: 'own' | 'shared';
-  readonly limits: SandboxLimits;
-  /** Sentences on what is weaker than it could be, for `doctor` and the log. */
-  readonly weaker: readonly string[];
-}
-
 /** A {@link SandboxPort} that can say how strong it is. */
 export interface BubblewrapSandbox extends SandboxPort {
   readonly describe: () => SandboxDescription;
   /** @throws AppError `Config.Invalid` naming the program or directory that is missing or closed, with the mend. */
   readonly checkHost: () => Promise<void>;
 }
-
-interface Host {
-  readonly directory: string;
-  readonly bwrapPath: string;
-  readonly limits: SandboxLimits;
-  /** Null when the worker is not root: its sandboxes share its uid. */
-  readonly uids: UidPool | null;
-}
-
-const idPattern = /^[A-Za-z0-9_-]{1,128}$/;
 
 /**
  * A sandbox made of Linux namespaces by bubblewrap: no network, no host files, no environment, no way up.
@@ -70,16 +51,20 @@ export function createBubblewrapSandbox(options: BubblewrapOptions): BubblewrapS
   return {
     create: async (ref) => {
       const path = toPath(host, ref);
-      await inTurn(path, async () => ((await isThere(path)) ? undefined : createSandbox(host, ref)));
+      // Not beside a removal of the same run, which would give away the uid that is being claimed.
+      await inTurn(ref.runId, async () => ((await isThere(path)) ? undefined : createSandbox(host, ref)));
     },
     exists: async (ref) => isThere(toPath(host, ref)),
     run: async (ref, job, signal) => {
       const path = toPath(host, ref);
       return inTurn(path, async () => runJob(host, { ref, path, job, signal }));
     },
-    destroy: async (runId) => destroyRun(host, checkId('runId', runId)),
+    destroy: async (runId) => {
+      checkId('runId', runId);
+      await inTurn(runId, async () => destroyRun(host, runId));
+    },
     listRuns: async () => listRuns(host),
-    describe: () => describe(host),
+    describe: () => describeHost(host),
     checkHost: async () => checkHost(host),
   };
 }
@@ -133,7 +118,7 @@ async function runJob(host: Host, run: JobRun): Promise<SandboxResult> {
 }
 
 async function runInWorkspace(host: Host, { ref, path, job, signal }: JobRun): Promise<SandboxResult> {
-  const uid = await readUid(path);
+  const uid = await readUid(host, path);
   const owner = toOwner(ref, uid);
   const killAll = async (): Promise<void> => killBox(owner);
   const workspace = openWorkspace(path);
@@ -202,112 +187,13 @@ function notBegun(end: BoxEnd): AppError {
   });
 }
 
-async function readUid(path: string): Promise<number | null> {
+/** The uid that the sandbox was made with; a box never starts with the uid of a root worker. */
+async function readUid(host: Host, path: string): Promise<number | null> {
   const text = await readFile(join(path, 'uid'), 'utf8');
-  return text === '' ? null : Number(text);
-}
-
-function toOwner({ runId, sandboxId }: SandboxRef, uid: number | null): BoxOwner {
-  return uid === null ? { kind: 'mount', suffix: `/${runId}/${sandboxId}/work` } : { kind: 'uid', uid };
-}
-
-async function destroyRun(host: Host, runId: string): Promise<void> {
-  const runPath = join(host.directory, runId);
-  const trash = join(host.directory, '.trash');
-  try {
-    const sandboxIds = (await readdir(runPath).catch(() => [])).filter((name) => idPattern.test(name));
-    const uids = (await host.uids?.ownedBy(runId)) ?? [];
-    const shared = host.uids === null ? sandboxIds.map((sandboxId) => toOwner({ runId, sandboxId }, null)) : [];
-    const owners = [...uids.map((uid): BoxOwner => ({ kind: 'uid', uid })), ...shared];
-    await Promise.all(owners.map(killBox));
-    await mkdir(trash, { recursive: true, mode: 0o700 });
-    // Out of sight in one step; then what began in between is killed as well.
-    if (await isThere(runPath)) await rename(runPath, join(trash, `${runId}.${randomBytes(6).toString('hex')}`));
-    await Promise.all(owners.map(killBox));
-    const left = (await readdir(trash)).filter((name) => name.startsWith(`${runId}.`));
-    await Promise.all(left.map(async (name) => removeTree(join(trash, name))));
-    await Promise.all(uids.map(async (uid) => host.uids?.release(uid)));
-  } catch (error) {
-    throw toHostError('destroying a sandbox', error);
-  }
-}
-
-/** Runs that a crash left half destroyed or half created are listed too, so that the reaper finishes them. */
-async function listRuns(host: Host): Promise<string[]> {
-  const present = (await readdir(host.directory).catch(() => [])).filter((name) => idPattern.test(name));
-  const trashed = (await readdir(join(host.directory, '.trash')).catch(() => [])).map(
-    (name) => name.split('.', 1)[0] ?? '',
-  );
-  const claimed = ((await host.uids?.owners()) ?? []).map((owner) => owner.split('/', 1)[0] ?? '');
-  return [...new Set([...present, ...trashed, ...claimed])].filter((name) => idPattern.test(name)).toSorted();
-}
-
-function describe(host: Host): SandboxDescription {
-  const always = [
-    'no seccomp filter: system calls are bounded by namespaces and capabilities only',
-    'no cgroup: memory is bounded for each process, not for the box',
-  ];
-  const shared =
-    'the worker is not root: sandboxes share its uid on the host, so only namespaces keep them from its files and processes';
-  return {
-    driver: 'bubblewrap',
-    directory: host.directory,
-    uid: host.uids === null ? 'shared' : 'own',
-    limits: host.limits,
-    weaker: host.uids === null ? [shared, ...always] : always,
-  };
-}
-
-const hostPrograms = [
-  '/usr/bin/setpriv',
-  '/usr/bin/prlimit',
-  '/usr/bin/python3',
-  '/usr/bin/mkfifo',
-  '/bin/bash',
-  '/bin/cp',
-];
-
-async function checkHost(host: Host): Promise<void> {
-  if (!(await isThere(host.bwrapPath))) {
-    throw new AppError('Config.Invalid', {
-      what: `bubblewrap is missing (${host.bwrapPath})`,
-      mend: 'Run: apt-get install -y bubblewrap',
-    });
-  }
-  for (const program of hostPrograms) {
-    if (await isThere(program)) continue;
-    throw new AppError('Config.Invalid', {
-      what: `${program} is missing`,
-      mend: 'Run: apt-get install -y util-linux coreutils bash python3-minimal',
-    });
-  }
-  await prepareDirectory(host);
-}
-
-async function prepareDirectory(host: Host): Promise<void> {
-  const etcPath = join(host.directory, '.etc');
-  await mkdir(etcPath, { recursive: true });
-  await chmod(host.directory, 0o711);
-  await chmod(etcPath, 0o755);
-  for (const [name, text] of Object.entries(boxEtcFiles)) {
-    const path = join(etcPath, name);
-    if (await isThere(path)) continue;
-    const fresh = `${path}.${randomBytes(6).toString('hex')}`;
-    await writeFile(fresh, text, { mode: 0o444 });
-    await chmod(fresh, 0o444);
-    await rename(fresh, path);
-  }
-  if (host.uids !== null) await checkPassable(host.directory);
-}
-
-/** A sandbox's uid must be able to walk to its workspace. */
-async function checkPassable(directory: string): Promise<void> {
-  for (let path = directory; path !== dirname(path); path = dirname(path)) {
-    if (((await stat(path)).mode & 0o001) !== 0) continue;
-    throw new AppError('Config.Invalid', {
-      what: `the sandbox directory ${directory} cannot be reached by the sandboxes' own uids: ${path} is closed to others`,
-      mend: `Choose another directory, such as /var/lib/longhaul/sandbox, or run: chmod o+x ${path}`,
-      field: 'directory',
-    });
-  }
+  if (host.uids === null && text === '') return null;
+  if (host.uids !== null && /^[0-9]+$/.test(text) && Number(text) >= minSandboxUid) return Number(text);
+  throw new AppError('Sandbox.Unsafe', {
+    what: `the sandbox in ${path} has no uid that this worker may give it`,
+    mend: 'Destroy it: it was made by a worker with another user, or its uid file was changed.',
+  });
 }

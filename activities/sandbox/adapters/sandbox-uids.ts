@@ -14,6 +14,9 @@ export interface UidRange {
  */
 export const defaultUidRange: UidRange = { first: 1_900_000_000, count: 65_536 };
 
+/** Below it are root, system accounts and people. */
+export const minSandboxUid = 100_000;
+
 /** Hands out uids, one owner each, shared by all processes of this host that use the same directory. */
 export interface UidPool {
   /** *Contract:* atomic across processes. @throws AppError `Sandbox.Unavailable` when all are taken. */
@@ -76,8 +79,8 @@ async function accountUids(): Promise<number[]> {
 
 async function checkRange({ first, count }: UidRange): Promise<void> {
   const last = first + count - 1;
-  const shape = 'uidRange must begin at or above 100000, hold at least one uid and end below 2147483648';
-  const isShaped = Number.isSafeInteger(first) && Number.isSafeInteger(count) && first >= 100_000 && count >= 1;
+  const shape = `uidRange must begin at or above ${minSandboxUid}, hold at least one uid and end below 2147483648`;
+  const isShaped = Number.isSafeInteger(first) && Number.isSafeInteger(count) && first >= minSandboxUid && count >= 1;
   if (!isShaped || last >= 2 ** 31) throw new AppError('Config.Invalid', { what: shape, field: 'uidRange' });
   const mapped = (await readFile('/proc/self/uid_map', 'utf8')).trim().split('\n');
   const isMapped = mapped.some((line) => {

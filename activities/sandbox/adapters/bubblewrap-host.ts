@@ -1,0 +1,107 @@
+import { randomBytes } from 'node:crypto';
+import { chmod, mkdir, rename, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { AppError } from '../../../domain/errors.ts';
+import { boxEtcFiles } from './bubblewrap-arguments.ts';
+import type { SandboxLimits } from './sandbox-limits.ts';
+import type { UidPool } from './sandbox-uids.ts';
+import { isThere } from './sandbox-workspace.ts';
+
+/** What this driver holds, and what it does not, on this host. */
+export interface SandboxDescription {
+  readonly driver: 'bubblewrap';
+  readonly directory: string;
+  /** `own`: each sandbox has a uid of its own. `shared`: all have the worker's. */
+  readonly uid: 'own' | 'shared';
+  readonly limits: SandboxLimits;
+  /** Sentences on what is weaker than it could be, for `doctor` and the log. */
+  readonly weaker: readonly string[];
+}
+
+/** What the parts of the driver share. */
+export interface Host {
+  readonly directory: string;
+  readonly bwrapPath: string;
+  readonly limits: SandboxLimits;
+  /** Null when the worker is not root: its sandboxes share its uid. */
+  readonly uids: UidPool | null;
+}
+
+/** Ids that may be part of a path. */
+export const idPattern = /^[A-Za-z0-9_-]{1,128}$/;
+
+/** Says how strong the sandboxes of this host are. */
+export function describeHost(host: Host): SandboxDescription {
+  const always = [
+    'no seccomp filter: system calls are bounded by namespaces and capabilities only',
+    'no cgroup: memory is bounded for each process, not for the box',
+  ];
+  const shared =
+    'the worker is not root: sandboxes share its uid on the host, so only namespaces keep them from its files and processes';
+  return {
+    driver: 'bubblewrap',
+    directory: host.directory,
+    uid: host.uids === null ? 'shared' : 'own',
+    limits: host.limits,
+    weaker: host.uids === null ? [shared, ...always] : always,
+  };
+}
+
+const hostPrograms = [
+  '/usr/bin/setpriv',
+  '/usr/bin/prlimit',
+  '/usr/bin/python3',
+  '/usr/bin/mkfifo',
+  '/bin/bash',
+  '/bin/cp',
+];
+
+/**
+ * Looks for every program that a box needs and makes the directory ready. Idempotent.
+ *
+ * @throws AppError `Config.Invalid` naming what is missing or closed, with the mend.
+ */
+export async function checkHost(host: Host): Promise<void> {
+  if (!(await isThere(host.bwrapPath))) {
+    throw new AppError('Config.Invalid', {
+      what: `bubblewrap is missing (${host.bwrapPath})`,
+      mend: 'Run: apt-get install -y bubblewrap',
+    });
+  }
+  for (const program of hostPrograms) {
+    if (await isThere(program)) continue;
+    throw new AppError('Config.Invalid', {
+      what: `${program} is missing`,
+      mend: 'Run: apt-get install -y util-linux coreutils bash python3-minimal',
+    });
+  }
+  await prepareDirectory(host);
+}
+
+async function prepareDirectory(host: Host): Promise<void> {
+  const etcPath = join(host.directory, '.etc');
+  await mkdir(etcPath, { recursive: true });
+  await chmod(host.directory, 0o711);
+  await chmod(etcPath, 0o755);
+  for (const [name, text] of Object.entries(boxEtcFiles)) {
+    const path = join(etcPath, name);
+    if (await isThere(path)) continue;
+    const fresh = `${path}.${randomBytes(6).toString('hex')}`;
+    await writeFile(fresh, text, { mode: 0o444 });
+    await chmod(fresh, 0o444);
+    await rename(fresh, path);
+  }
+  if (host.uids !== null) await checkPassable(host.directory);
+}
+
+/** A sandbox's uid must be able to walk to its workspace. */
+async function checkPassable(directory: string): Promise<void> {
+  for (let path = directory; path !== dirname(path); path = dirname(path)) {
+    if (((await stat(path)).mode & 0o001) !== 0) continue;
+    throw new AppError('Config.Invalid', {
+      what: `the sandbox directory ${directory} cannot be reached by the sandboxes' own uids: ${path} is closed to others`,
+      mend: `Choose another directory, such as /var/lib/longhaul/sandbox, or run: chmod o+x ${path}`,
+      field: 'directory',
+    });
+  }
+}

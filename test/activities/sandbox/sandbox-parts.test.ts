@@ -1,0 +1,98 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { describe, expect, it } from 'vitest';
+import { keepOutput, truncationNote } from '../../../activities/sandbox/adapters/bounded-output.ts';
+import { createUidPool, type UidRange } from '../../../activities/sandbox/adapters/sandbox-uids.ts';
+
+async function keep(chunks: Iterable<Buffer>, maxCodePoints: number): Promise<string> {
+  const stream = new PassThrough();
+  const output = keepOutput(stream, maxCodePoints);
+  for (const chunk of chunks) stream.write(chunk);
+  stream.end();
+  await output.closed;
+  return output.text();
+}
+
+describe('bounded output', () => {
+  it('character cut by the chunks: four bytes one by one → whole', async () => {
+    expect(
+      await keep(
+        Array.from(Buffer.from('a😀b'), (byte) => Buffer.from([byte])),
+        10,
+      ),
+    ).toBe('a😀b');
+  });
+
+  it.each(['abc', '😀é字'])('%s: just the cap → whole, without a note', async (text) => {
+    expect(await keep([Buffer.from(text)], 3)).toBe(text);
+  });
+
+  it.each([
+    ['abcd', 'abc'],
+    ['😀😀😀😀', '😀😀😀'],
+    ['a😀bc', 'a😀b'],
+  ])('%s: over a cap of 3 code points → %s and a note', async (text, kept) => {
+    expect(await keep([Buffer.from(text)], 3)).toBe(kept + truncationNote);
+  });
+
+  it('bytes that are not UTF-8: anywhere → U+FFFD, never an error', async () => {
+    expect(await keep([Buffer.from([0x61, 0xff, 0xc3])], 10)).toBe('a\uFFFD\uFFFD');
+  });
+
+  it('flood: long after the cap → read to its end, cap kept', async () => {
+    const chunk = Buffer.alloc(65_536, 'x');
+    expect(
+      await keep(
+        Array.from({ length: 200 }, () => chunk),
+        5,
+      ),
+    ).toBe(`xxxxx${truncationNote}`);
+  });
+});
+
+async function withPool(
+  range: UidRange,
+  test: (pool: ReturnType<typeof createUidPool>) => Promise<void>,
+): Promise<void> {
+  const directory = await mkdtemp(join(tmpdir(), 'longhaul-uids-'));
+  try {
+    await test(createUidPool(directory, range));
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+}
+
+describe('uid pool', () => {
+  it('claims at once: more askers than uids → all different, then Sandbox.Unavailable, until one is released', async () => {
+    await withPool({ first: 200_000, count: 4 }, async (pool) => {
+      const uids = await Promise.all(['a/1', 'a/2', 'b/1', 'ab/1'].map(pool.claim));
+      expect(new Set(uids)).toEqual(new Set([200_000, 200_001, 200_002, 200_003]));
+      await expect(pool.claim('c/1')).rejects.toMatchObject({ type: 'Sandbox.Unavailable' });
+      expect(new Set(await pool.ownedBy('a'))).toEqual(new Set(uids.slice(0, 2)));
+      await pool.release(uids[2]!);
+      expect(await pool.claim('c/1')).toBe(uids[2]);
+    });
+  });
+
+  it.each([
+    { first: 0, count: 1 },
+    { first: 65_534, count: 1 },
+    { first: 100_000, count: 0 },
+    { first: 2 ** 31 - 1, count: 2 },
+    { first: Number.NaN, count: 1 },
+  ])('range %j → Config.Invalid naming the rule', async (range) => {
+    await withPool(range, async (pool) => {
+      await expect(pool.claim('a/1')).rejects.toThrow(/uidRange must begin at or above 100000/);
+    });
+  });
+
+  it('accounts of the host: any claim → none of theirs', async () => {
+    const passwd = await readFile('/etc/passwd', 'utf8');
+    const taken = passwd.split('\n').map((line) => Number(line.split(':')[2]));
+    await withPool({ first: 100_000, count: 10 }, async (pool) => {
+      expect(taken).not.toContain(await pool.claim('a/1'));
+    });
+  });
+});
