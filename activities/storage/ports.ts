@@ -1,7 +1,10 @@
 /** An object as read, with the version tag that {@link ObjectStore.compareAndSwap} takes. */
 export interface StoredObject {
   readonly bytes: Uint8Array;
-  /** Opaque; changes with every write of the key. */
+  /**
+   * Opaque; changes whenever the bytes change. Writing equal bytes again may keep it (S3's tags name the bytes), so what takes part
+   * in a swap carries something of its own: a fence, a counter, a holder's nonce.
+   */
   readonly etag: string;
 }
 
