@@ -92,6 +92,8 @@ function toBody(request: ChatRequest): OpenAI.Chat.Completions.ChatCompletionCre
     messages: messages.map((message) => ({ role: message.role, content: message.content })),
     temperature,
     top_p: topP,
+    // vLLM, SGLang and llama.cpp know this name; the newer one is OpenAI's alone.
+    // oxlint-disable-next-line typescript/no-deprecated
     max_tokens: model.maxTokens,
     // A vLLM and SGLang field, unknown to OpenAI's type; 1 is the neutral value and is not sent.
     ...(repetitionPenalty === 1 ? {} : { repetition_penalty: repetitionPenalty }),

@@ -1,0 +1,287 @@
+import { z } from 'zod';
+import { AppError } from '../../domain/errors.ts';
+import { type PoolName, poolNames } from '../../domain/tools.ts';
+
+/** Where the object store is. */
+export type StoreConfig =
+  | { readonly kind: 'directory'; readonly directory: string }
+  | { readonly kind: 's3'; readonly bucket: string; readonly prefix: string; readonly endpoint: string | null };
+
+/** A value that is shown nowhere: not in logs, not in JSON, not in errors. */
+export class Secret {
+  readonly #value: string;
+
+  constructor(value: string) {
+    this.#value = value;
+  }
+
+  /** The value itself; called only where it is sent. */
+  reveal(): string {
+    return this.#value;
+  }
+
+  toString(): string {
+    return '[secret]';
+  }
+
+  toJSON(): string {
+    return '[secret]';
+  }
+}
+
+const storeSchema = z
+  .string()
+  .regex(
+    /^(file:.+|s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/.*)?)$/,
+    'expected file:PATH or s3://bucket/prefix, such as file:.longhaul/store',
+  );
+const portSchema = z.coerce.number().int().min(0).max(65_535);
+const milliseconds = z.coerce
+  .number()
+  .int()
+  .min(0)
+  .max(7 * 24 * 3_600_000);
+const slots = z.coerce.number().int().min(1).max(10_000);
+const urlSchema = z.url({
+  protocol: /^https?$/,
+  error: 'expected an http or https URL, such as http://127.0.0.1:8000/v1',
+});
+const allowSchema = z
+  .string()
+  .transform((text) => text.split(',').filter((part) => part !== ''))
+  .pipe(
+    z.array(
+      z
+        .string()
+        .regex(
+          /^(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-fA-F:]+\]):\d{1,5}$/,
+          'expected ip:port,ip:port,… such as 127.0.0.1:8711',
+        ),
+    ),
+  );
+const poolsSchema = z
+  .string()
+  .transform((text) => text.split(','))
+  .pipe(z.array(z.enum(poolNames, `expected some of ${poolNames.join(',')}`)).min(1));
+
+const shared = {
+  LONGHAUL_STORE: storeSchema,
+  LONGHAUL_S3_ENDPOINT: urlSchema.optional(),
+  LONGHAUL_QUEUE_PREFIX: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{0,40}$/, 'expected up to 40 of A-Z, a-z, 0-9, _ and -')
+    .default(''),
+  LONGHAUL_TOOLS_FILE: z.string().min(1).optional(),
+};
+
+const workerEnvSchema = z.object({
+  ...shared,
+  LONGHAUL_POOLS: poolsSchema,
+  LONGHAUL_DRAIN_MS: milliseconds.default(20 * 60_000),
+  LONGHAUL_HEALTH_HOST: z.string().min(1).default('127.0.0.1'),
+  LONGHAUL_HEALTH_PORT: portSchema.default(0),
+  LONGHAUL_SLOTS: slots.default(100),
+  OPENAI_BASE_URL: urlSchema.optional(),
+  OPENAI_API_KEY: z.string().min(1).optional(),
+  LONGHAUL_READER: z.enum(['model', 'extractive']).default('model'),
+  SERPER_API_KEY: z.string().min(1).optional(),
+  SERPER_BASE_URL: urlSchema.optional(),
+  LONGHAUL_CORPUS: z.string().min(1).optional(),
+  LONGHAUL_CORPUS_HOST: z
+    .string()
+    .regex(/^[^/\s]+$/, 'expected host:port')
+    .optional(),
+  LONGHAUL_FETCH_ALLOW: allowSchema.default([]),
+  LONGHAUL_SANDBOX_DIR: z.string().min(1).optional(),
+});
+
+const apiEnvSchema = z.object({
+  ...shared,
+  LONGHAUL_API_HOST: z.string().default('127.0.0.1'),
+  LONGHAUL_API_PORT: portSchema.default(8700),
+  LONGHAUL_MODEL: z.string().min(1),
+  LONGHAUL_READER_MODEL: z.string().min(1).optional(),
+  LONGHAUL_STAND_IN: z.enum(['0', '1']).default('0'),
+  LONGHAUL_PROFILES_FILE: z.string().min(1).optional(),
+  LONGHAUL_TIME_ZONE: z.string().refine(isTimeZone, 'expected an IANA time zone, such as Europe/Berlin').default('UTC'),
+});
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What a worker process is told. */
+export interface WorkerConfig {
+  readonly pools: readonly PoolName[];
+  readonly store: StoreConfig;
+  readonly queuePrefix: string;
+  readonly drainMs: number;
+  readonly healthHost: string;
+  readonly healthPort: number;
+  readonly slots: number;
+  readonly modelBaseUrl: string | null;
+  readonly modelApiKey: Secret | null;
+  readonly reader: 'model' | 'extractive';
+  readonly serperApiKey: Secret | null;
+  readonly serperBaseUrl: string | null;
+  readonly corpus: { readonly directory: string; readonly host: string } | null;
+  readonly fetchAllow: readonly string[];
+  readonly sandboxDirectory: string | null;
+  readonly toolsFile: string | null;
+}
+
+/** What the API process is told. */
+export interface ApiConfig {
+  readonly store: StoreConfig;
+  readonly queuePrefix: string;
+  readonly apiHost: string;
+  readonly apiPort: number;
+  readonly model: string;
+  readonly readerModel: string | null;
+  readonly standIn: boolean;
+  readonly profilesFile: string | null;
+  readonly toolsFile: string | null;
+  readonly timeZone: string;
+  readonly tenant: 'default';
+}
+
+function isTimeZone(name: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
+  } catch {
+    return false;
+  }
+}
+
+/** Names that begin with LONGHAUL_ and are known somewhere; anything else is a typing error. */
+const knownNames: ReadonlySet<string> = new Set([
+  ...Object.keys(workerEnvSchema.shape),
+  ...Object.keys(apiEnvSchema.shape),
+  'LONGHAUL_API_URL',
+  'LONGHAUL_TEMPORAL_CLI',
+  'LONGHAUL_VERSITYGW',
+  'LONGHAUL_DATA_DIR',
+]);
+
+function findUnknown(env: Environment): string[] {
+  return Object.keys(env)
+    .filter((name) => name.startsWith('LONGHAUL_') && !knownNames.has(name) && !name.startsWith('LONGHAUL_INTERNAL_'))
+    .map((name) => `${name}: unknown variable`);
+}
+
+/** All that is wrong with the environment, in one error that prints no value. */
+function fail(problems: readonly string[]): never {
+  throw new AppError('Config.Invalid', {
+    what: `${problems.length} of the environment's values cannot be used:\n  ${problems.join('\n  ')}\n`,
+    mend: 'docs/configuration.md lists every variable.',
+  });
+}
+
+function parseEnvironment<T>(schema: z.ZodType<T>, env: Environment, more: (value: T) => string[]): T {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
+  const parsed = schema.safeParse(given);
+  const unknown = findUnknown(given);
+  if (!parsed.success) {
+    fail([...parsed.error.issues.map((issue) => `${String(issue.path[0])}: ${toRule(issue, given)}`), ...unknown]);
+  }
+  const problems = [...more(parsed.data), ...unknown];
+  if (problems.length > 0) fail(problems);
+  return parsed.data;
+}
+
+function toRule(issue: z.core.$ZodIssue, given: Record<string, unknown>): string {
+  return given[String(issue.path[0])] === undefined ? 'missing; required here' : issue.message;
+}
+
+function toStore(location: string, endpoint: string | undefined): StoreConfig {
+  if (location.startsWith('file:')) return { kind: 'directory', directory: location.slice('file:'.length) };
+  const { hostname, pathname } = new URL(location);
+  return { kind: 's3', bucket: hostname, prefix: pathname.replace(/^\//, ''), endpoint: endpoint ?? null };
+}
+
+type WorkerEnv = z.infer<typeof workerEnvSchema>;
+
+/** Rules between variables: what a pool cannot do without. */
+function checkPools(env: WorkerEnv): string[] {
+  const pools = new Set(env.LONGHAUL_POOLS);
+  const problems: string[] = [];
+  const require = (condition: boolean, text: string) => {
+    if (!condition) problems.push(text);
+  };
+  require(!pools.has('model') ||
+    env.OPENAI_BASE_URL !== undefined ||
+    env.OPENAI_API_KEY !==
+      undefined, 'OPENAI_BASE_URL: missing; the model pool needs the address of a model server, such as http://127.0.0.1:8000/v1, or OPENAI_API_KEY for OpenAI itself');
+  require(!pools.has('web') ||
+    env.SERPER_API_KEY !== undefined ||
+    env.LONGHAUL_CORPUS !==
+      undefined, 'SERPER_API_KEY: missing; the web pool searches with Serper, or offline with LONGHAUL_CORPUS=FOLDER');
+  require(!pools.has('web') ||
+    env.LONGHAUL_READER === 'extractive' ||
+    env.OPENAI_BASE_URL !== undefined ||
+    env.OPENAI_API_KEY !==
+      undefined, 'OPENAI_BASE_URL: missing; the web pool reads pages with a model, or without one with LONGHAUL_READER=extractive');
+  require(env.LONGHAUL_CORPUS === undefined ||
+    env.LONGHAUL_CORPUS_HOST !==
+      undefined, 'LONGHAUL_CORPUS_HOST: missing; the host:port that serves the pages of LONGHAUL_CORPUS');
+  require(!pools.has('sandbox') ||
+    env.LONGHAUL_SANDBOX_DIR !==
+      undefined, 'LONGHAUL_SANDBOX_DIR: missing; the folder for sandboxes of this host, such as /var/lib/longhaul/sandboxes');
+  return problems;
+}
+
+/**
+ * The configuration of a worker process. Pure.
+ *
+ * @throws AppError `Config.Invalid` naming every variable that is wrong
+ */
+export function loadWorkerConfig(env: Environment): WorkerConfig {
+  const parsed = parseEnvironment(workerEnvSchema, env, checkPools);
+  return {
+    pools: [...new Set(parsed.LONGHAUL_POOLS)],
+    store: toStore(parsed.LONGHAUL_STORE, parsed.LONGHAUL_S3_ENDPOINT),
+    queuePrefix: parsed.LONGHAUL_QUEUE_PREFIX,
+    drainMs: parsed.LONGHAUL_DRAIN_MS,
+    healthHost: parsed.LONGHAUL_HEALTH_HOST,
+    healthPort: parsed.LONGHAUL_HEALTH_PORT,
+    slots: parsed.LONGHAUL_SLOTS,
+    modelBaseUrl: parsed.OPENAI_BASE_URL ?? null,
+    modelApiKey: toSecret(parsed.OPENAI_API_KEY),
+    reader: parsed.LONGHAUL_READER,
+    serperApiKey: toSecret(parsed.SERPER_API_KEY),
+    serperBaseUrl: parsed.SERPER_BASE_URL ?? null,
+    corpus: toCorpus(parsed),
+    fetchAllow: parsed.LONGHAUL_FETCH_ALLOW,
+    sandboxDirectory: parsed.LONGHAUL_SANDBOX_DIR ?? null,
+    toolsFile: parsed.LONGHAUL_TOOLS_FILE ?? null,
+  };
+}
+
+function toSecret(value: string | undefined): Secret | null {
+  return value === undefined ? null : new Secret(value);
+}
+
+function toCorpus(env: WorkerEnv): WorkerConfig['corpus'] {
+  if (env.LONGHAUL_CORPUS === undefined || env.LONGHAUL_CORPUS_HOST === undefined) return null;
+  return { directory: env.LONGHAUL_CORPUS, host: env.LONGHAUL_CORPUS_HOST };
+}
+
+/**
+ * The configuration of the API process. Pure.
+ *
+ * @throws AppError `Config.Invalid` naming every variable that is wrong
+ */
+export function loadApiConfig(env: Environment): ApiConfig {
+  const parsed = parseEnvironment(apiEnvSchema, env, () => []);
+  return {
+    store: toStore(parsed.LONGHAUL_STORE, parsed.LONGHAUL_S3_ENDPOINT),
+    queuePrefix: parsed.LONGHAUL_QUEUE_PREFIX,
+    apiHost: parsed.LONGHAUL_API_HOST,
+    apiPort: parsed.LONGHAUL_API_PORT,
+    model: parsed.LONGHAUL_MODEL,
+    readerModel: parsed.LONGHAUL_READER_MODEL ?? null,
+    standIn: parsed.LONGHAUL_STAND_IN === '1',
+    profilesFile: parsed.LONGHAUL_PROFILES_FILE ?? null,
+    toolsFile: parsed.LONGHAUL_TOOLS_FILE ?? null,
+    timeZone: parsed.LONGHAUL_TIME_ZONE,
+    tenant: 'default',
+  };
+}
