@@ -146,6 +146,7 @@ async function runInWorkspace(host: Host, { ref, path, job, signal }: JobRun): P
     outputCodePoints: host.limits.outputCodePoints,
     watch: async () => workspace.brokenQuota(host.limits),
   });
+  if (!(await isThere(path))) throw missing(ref);
   if (end.cut === 'aborted') signal.throwIfAborted();
   if (end.cut === null && end.exitCode === null) throw notBegun(end);
   const broken = end.reason ?? (await workspace.brokenQuota(host.limits));

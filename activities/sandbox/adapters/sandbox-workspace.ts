@@ -32,7 +32,6 @@ export function openWorkspace(path: string): Workspace {
 
   const restore = async (seq: number, signal?: AbortSignal): Promise<void> => {
     const [fresh, old] = [join(path, 'work.new'), join(path, 'work.old')];
-    await removeTree(fresh);
     await copyTree({ from: beforePath(seq), to: fresh, signal });
     await removeTree(old);
     if (await isThere(workPath)) await rename(workPath, old);
@@ -42,7 +41,6 @@ export function openWorkspace(path: string): Workspace {
 
   const copyAside = async (seq: number, signal: AbortSignal): Promise<void> => {
     const partial = join(path, 'before.new');
-    await removeTree(partial);
     await copyTree({ from: workPath, to: partial, signal });
     await rename(partial, beforePath(seq));
   };
@@ -57,6 +55,8 @@ export function openWorkspace(path: string): Workspace {
       if (!(await isThere(workPath)) && newest !== undefined) await restore(newest, signal);
       if (kept.includes(seq)) await restore(seq, signal);
       else await copyAside(seq, signal);
+      // A job may have closed its own home, in which no box could start again.
+      await chmod(workPath, 0o700);
       for (const older of kept.filter((other) => other < seq)) await removeTree(beforePath(older));
     },
     clearJob: async () => {
@@ -87,17 +87,18 @@ export async function layOutSandbox(path: string, uid: number | null): Promise<v
 
 /** Removes a tree, however deep and whatever its modes; links are removed, never followed. Idempotent. */
 export async function removeTree(path: string): Promise<void> {
-  if (await isThere(path)) await runOnTree(path, ['/bin/rm', '-rf', '--', path]);
+  if (!(await isThere(path))) return;
+  await openingOnRefusal(path, async () => runHostCommand(['/bin/rm', '-rf', '--', path]));
 }
 
 /** Without root, what the job closed to its own uid must be opened before a tool can go through it. */
-async function runOnTree(path: string, command: readonly string[], signal?: AbortSignal): Promise<string> {
+async function openingOnRefusal(path: string, task: () => Promise<unknown>): Promise<void> {
   try {
-    return await runHostCommand(command, signal);
+    await task();
   } catch (error) {
-    if (process.getuid?.() === 0 || signal?.aborted === true) throw error;
+    if (process.getuid?.() === 0 || !(error instanceof AppError) || error.type !== 'Sandbox.Unavailable') throw error;
     await runHostCommand(['/bin/chmod', '-R', 'u+rwX', '--', path]);
-    return runHostCommand(command, signal);
+    await task();
   }
 }
 
@@ -112,7 +113,11 @@ export async function isThere(path: string): Promise<boolean> {
 async function copyTree(copy: { from: string; to: string; signal: AbortSignal | undefined }): Promise<void> {
   try {
     const command = ['/bin/cp', '-a', '--reflink=auto', '--no-target-directory', '--', copy.from, copy.to];
-    await runOnTree(copy.from, command, copy.signal);
+    await openingOnRefusal(copy.from, async () => {
+      // A crash, or the try before, may have left a part.
+      await removeTree(copy.to);
+      await runHostCommand(command, copy.signal);
+    });
   } catch (error) {
     if (!(error instanceof AppError) || error.type !== 'Sandbox.Unavailable') throw error;
     throw new AppError('Tool.Failed', {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { promisify } from 'node:util';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { createBubblewrapSandbox } from '../../../activities/sandbox/adapters/bubblewrap.ts';
 import { aSandbox, isRoot } from './sandbox-fixture.ts';
 
@@ -28,6 +28,27 @@ describe('host and box', () => {
     const source = 'tr "\\0" "\\n" </proc/1/environ | cut -d= -f1 | sort; echo; env | cut -d= -f1 | sort';
     const { stdout } = await box.run(source);
     expect(stdout).toBe('HOME\nLANG\nPATH\nPWD\n\nHOME\nLANG\nPATH\nPWD\nSHLVL\n_\n');
+  });
+
+  it('environment: of every process outside and inside the box → nothing of the worker', async () => {
+    await using box = await aSandbox();
+    vi.stubEnv('LONGHAUL_TEST_SECRET', 'canary');
+    const running = box.run('touch begun; sleep 600', { timeoutMs: 1500 });
+    await vi.waitFor(async () => stat(box.path('work', 'begun')), { timeout: 20_000, interval: 20 });
+    const pids = await box.processes();
+    const environs = await Promise.all(
+      pids.map(async (pid) => readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '')),
+    );
+    vi.unstubAllEnvs();
+    expect(environs.length).toBeGreaterThan(1);
+    expect(environs.join()).toContain('HOME=/home/user');
+    expect(environs.join()).not.toContain('canary');
+    await running;
+  });
+
+  it('memory short on the host: OOM killer → takes the box first', async () => {
+    await using box = await aSandbox();
+    expect((await box.run('cat /proc/self/oom_score_adj; ulimit -c')).stdout).toBe('1000\n0\n');
   });
 
   it('identity: inside → an ordinary user without groups or capabilities, no way to more', async () => {

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { lstat, mkdir, readFile, readdir, rm, stat } from 'node:fs/promises';
 import { describe, expect, it, vi } from 'vitest';
 import { truncationNote } from '../../../activities/sandbox/adapters/bounded-output.ts';
@@ -121,6 +123,36 @@ describe('the end of a job', () => {
   });
 });
 
+describe('a worker that dies', () => {
+  it('SIGKILL of the worker: job under way → the box dies with it', async () => {
+    await using box = await aSandbox();
+    const driver = new URL('../../../activities/sandbox/adapters/bubblewrap.ts', import.meta.url).href;
+    const script = `
+      const { createBubblewrapSandbox } = await import(${JSON.stringify(driver)});
+      const sandbox = createBubblewrapSandbox({ directory: ${JSON.stringify(box.directory)} });
+      const job = { kind: 'shell', source: '(setsid sleep 600 &); touch begun; sleep 600', timeoutMs: 600000, seq: 1 };
+      await sandbox.run(${JSON.stringify(box.ref)}, job, new AbortController().signal);`;
+    const worker = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'ignore' });
+    await fileExists(box.path('work', 'begun'));
+    worker.kill('SIGKILL');
+    await vi.waitFor(async () => expect(await box.processes()).toEqual([]), { timeout: 20_000, interval: 20 });
+    expect(await box.run('ls', { seq: 1 })).toMatchObject({ exitCode: 0, stdout: '' });
+  });
+
+  it('process of the sandbox left on the host: next job → killed before the files are copied', async () => {
+    await using box = await aSandbox();
+    const drop = isRoot ? ['setpriv', `--reuid=${await readFile(box.path('uid'), 'utf8')}`, '--clear-groups'] : ['env'];
+    const stray = spawn('/usr/bin/env', [...drop, 'sleep', '600'], { stdio: 'ignore' });
+    const ended = once(stray, 'exit');
+    await vi.waitFor(async () => expect(await box.processes()).toHaveLength(isRoot ? 1 : 0), { timeout: 20_000 });
+    await box.run('true');
+    expect(await box.processes()).toEqual([]);
+    // Without a uid of its own it is not known for one of ours.
+    if (!isRoot) stray.kill('SIGKILL');
+    expect(await ended).toEqual([null, 'SIGKILL']);
+  });
+});
+
 describe('limits', () => {
   it('processes: fork without end → refused at the limit, and all dead after', async () => {
     await using box = await aSandbox({ limits: { processes: 40 } });
@@ -241,6 +273,12 @@ describe('the workspace and its slots', () => {
     await box.run('true', { seq: 2 });
     expect((await lstat(box.path('work', 'link'))).isSymbolicLink()).toBe(true);
     expect((await lstat(box.path('work', 'pipe'))).isFIFO()).toBe(true);
+  });
+
+  it('home closed by a job: next slot → open again', async () => {
+    await using box = await aSandbox();
+    await box.run('echo one > log; chmod 0 .', { seq: 1 });
+    expect(await box.run('cat log', { seq: 2 })).toMatchObject({ exitCode: 0, stdout: 'one\n' });
   });
 
   it('sandbox that exists: created again → kept', async () => {

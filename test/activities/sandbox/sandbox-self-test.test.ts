@@ -35,7 +35,7 @@ const report = (probes: Record<string, string | null>): SandboxResult => ({
 });
 
 // What a worker without root cannot do even unboxed.
-const onlyRoot = ['root-uid', 'capabilities', 'kernel-settings', 'writable-root'];
+const onlyRoot = ['other-processes', 'root-uid', 'capabilities', 'kernel-settings', 'writable-root'];
 
 describe('sandbox self-test', () => {
   it('hardened box: every probe → refused, nothing left behind', async () => {
