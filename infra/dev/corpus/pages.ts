@@ -1,0 +1,1 @@
+export { type CorpusPage, loadPages, pagePath } from '../../../activities/web/adapters/corpus-pages.ts';
