@@ -3,6 +3,7 @@ import { type Agent, request as undiciRequest } from 'undici';
 import { AppError } from '../../../domain/errors.ts';
 import { sortPageHeaders } from '../page-headers.ts';
 import type { Page, PagePort, WebCallOptions } from '../ports.ts';
+import { abortable } from './abortable.ts';
 import { type AddressGuard, toBlocked, toPort } from './address-guard.ts';
 import { createGuardedAgent, type OpenSocket } from './guarded-agent.ts';
 import { acceptEncoding, readPackedBody } from './page-body.ts';
@@ -100,7 +101,7 @@ async function fetchPage(context: FetchContext, address: string): Promise<Fetche
 async function fetchHop(context: FetchContext, url: URL): Promise<FetchedPage | { readonly location: string }> {
   context.signal.throwIfAborted();
   const isOurs = context.guard.isExempt(url.hostname.replaceAll(/[[\]]/g, ''), toPort(url));
-  const response = await undiciRequest(url, {
+  const requested = undiciRequest(url, {
     method: 'GET',
     headers: {
       ...context.headers,
@@ -110,6 +111,8 @@ async function fetchHop(context: FetchContext, url: URL): Promise<FetchedPage | 
     dispatcher: context.agent,
     signal: context.signal,
   });
+  // A request that waits for its connection, or for its name to be resolved, is deaf to its signal.
+  const response = await abortable(requested, context.signal);
   const isGood = response.statusCode >= 200 && response.statusCode < 300;
   if (!isGood) discard(response.body);
   if (redirectStatuses.includes(response.statusCode)) return { location: toHeader(response.headers['location']) };

@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 import { AppError } from '../../../domain/errors.ts';
+import { abortable } from './abortable.ts';
 import type { PageKind } from './page-kind.ts';
 import { maxParsedChars, maxTitleChars, parseAnswerSchema, type ParseJob } from './page-parser-protocol.ts';
 
@@ -138,21 +139,6 @@ function nextMessage(process: ChildProcess, timeoutMs: number): Promise<unknown>
     process.on('exit', onExit);
     process.on('error', onError);
   });
-}
-
-/** `promise`, or a rejection as soon as `signal` is aborted; the work itself goes on to its own end. */
-function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(toReason(signal));
-    if (signal.aborted) onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-  });
-}
-
-function toReason(signal: AbortSignal): Error {
-  const reason: unknown = signal.reason;
-  return reason instanceof Error ? reason : new Error(String(reason));
 }
 
 function unparsable(why: string): AppError {
