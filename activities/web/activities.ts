@@ -9,7 +9,8 @@ import type { PagePort, ReaderPort, SearchPort, SearchRequest, SearchResult } fr
 export interface WebToolPorts {
   readonly search: SearchPort;
   readonly pages: PagePort;
-  readonly reader: ReaderPort;
+  /** The reader that serves a model by its name. */
+  readonly readerFor: (model: string) => ReaderPort;
 }
 
 /** The tools of the web pool. */
@@ -51,7 +52,7 @@ function toSearchRequest(args: z.infer<typeof googleSearchSchema>): SearchReques
   };
 }
 
-function createScrapeTool({ pages, reader }: WebToolPorts): ToolHandler {
+function createScrapeTool({ pages, readerFor }: WebToolPorts): ToolHandler {
   return async (args, context) => {
     const asked = parseArguments('scrape_and_extract_info', scrapeSchema, args);
     const headers = asked.custom_headers ?? undefined;
@@ -60,7 +61,7 @@ function createScrapeTool({ pages, reader }: WebToolPorts): ToolHandler {
     const { profile } = context.manifest;
     const shown = cutCodePoints(page.text, profile.reader.maxPageChars);
     const request = { text: shown.text, wanted: asked.info_to_extract, maxTokens: profile.reader.maxTokens };
-    const extraction = await reader.extract(request, context);
+    const extraction = await readerFor(profile.reader.name).extract(request, context);
     const lines = page.text.split('\n').length;
     return {
       text: JSON.stringify({

@@ -8,7 +8,8 @@ export type TemporalConfig = ReturnType<typeof loadClientConnectConfig>;
 /** Reads the engine's own variables. @throws AppError `Config.Invalid` */
 export function loadTemporalConfig(env: Readonly<Record<string, string | undefined>>): TemporalConfig {
   try {
-    const overrideEnvVars = Object.fromEntries(Object.entries(env).filter((entry) => entry[1] !== undefined));
+    const overrideEnvVars: Record<string, string> = {};
+    for (const [name, value] of Object.entries(env)) if (value !== undefined) overrideEnvVars[name] = value;
     return loadClientConnectConfig({ overrideEnvVars });
   } catch (cause) {
     const what = `the TEMPORAL_* variables cannot be used (${cause instanceof Error ? cause.message : String(cause)})`;
