@@ -139,7 +139,7 @@ function refused(reason: BlockReason): Verdict {
 function parseUrl(text: string, base: URL | undefined): URL | null {
   // Twice the limit in UTF-16 units holds at least the limit in code points; the rest need not be counted.
   const chars = Array.from(text.slice(0, 2 * maxUrlChars + 2)).length;
-  return chars > maxUrlChars || !URL.canParse(text, base) ? null : new URL(text, base);
+  return chars > maxUrlChars || !URL.canParse(text, base?.href) ? null : new URL(text, base);
 }
 
 function isWebScheme(url: URL): boolean {

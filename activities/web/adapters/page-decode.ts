@@ -1,3 +1,5 @@
+import { TextDecoder } from 'node:util';
+
 import sniffEncoding from 'html-encoding-sniffer';
 
 /** A body whose encoding is to be found. */

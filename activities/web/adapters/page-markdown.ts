@@ -3,6 +3,8 @@ import { Readability } from '@mozilla/readability';
 import { parseHTML } from 'linkedom';
 import TurndownService from 'turndown';
 
+import type { PageDocument, PageElement } from './page-dom.ts';
+
 /** A page as a reader sees it. */
 export interface MarkdownPage {
   readonly title: string | null;
@@ -59,9 +61,9 @@ function toArticle(html: string, url: string): Article {
   }
 }
 
-function toDocument(html: string, url: string): Document {
+function toDocument(html: string, url: string): PageDocument {
   // Without the tag the parser takes the first element for the root.
-  const { document } = parseHTML(/<html[\s>]/i.test(html) ? html : `<html>${html}</html>`);
+  const { document }: { document: PageDocument } = parseHTML(/<html[\s>]/i.test(html) ? html : `<html>${html}</html>`);
   removeAll(document, blindElements);
   completeDocument(document);
   const base = toBase(document, url);
@@ -71,22 +73,23 @@ function toDocument(html: string, url: string): Document {
 }
 
 /** What may be left out in HTML is put in: content outside of head and body goes into the body, the title into the head. */
-function completeDocument(document: Document): void {
+function completeDocument(document: PageDocument): void {
   const { head, body } = document;
   const outside = Array.from(document.documentElement.childNodes).filter((node) => node !== head && node !== body);
-  body.append(...outside);
+  // One by one: a page may have more of them than a call may have arguments.
+  for (const node of outside) body.append(node);
   const title = document.querySelector('title');
   if (title !== null && !head.contains(title)) head.append(title);
 }
 
-function removeAll(document: Document, names: readonly string[]): void {
+function removeAll(document: PageDocument, names: readonly string[]): void {
   for (const element of document.querySelectorAll(names.join(','))) element.remove();
 }
 
-function toDepth(root: Element): number {
+function toDepth(root: PageElement): number {
   let deepest = 0;
   let depth = 0;
-  let element: Element | null = root;
+  let element: PageElement | null = root;
   while (element !== null) {
     deepest = Math.max(deepest, depth);
     if (element.firstElementChild !== null) {
@@ -103,7 +106,7 @@ function toDepth(root: Element): number {
   return deepest;
 }
 
-function toBase(document: Document, url: string): string {
+function toBase(document: PageDocument, url: string): string {
   const href = document.querySelector('base[href]')?.getAttribute('href') ?? '';
   const base = URL.canParse(href, url) ? new URL(href, url) : new URL(url);
   return base.protocol === 'http:' || base.protocol === 'https:' ? base.href : url;
@@ -116,7 +119,7 @@ interface LinkRule {
 }
 
 /** Writes every link in full; one that leads to no web address (`javascript:`, `data:`) is taken out. */
-function makeAbsolute(document: Document, { selector, attribute, base }: LinkRule): void {
+function makeAbsolute(document: PageDocument, { selector, attribute, base }: LinkRule): void {
   for (const element of document.querySelectorAll(selector)) {
     const value = element.getAttribute(attribute) ?? '';
     const url = URL.canParse(value, base) ? new URL(value, base) : null;

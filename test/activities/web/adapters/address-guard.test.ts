@@ -151,6 +151,19 @@ describe('resolve', () => {
     expect(addresses).toEqual(['8.8.8.8', '2606:4700::1111']);
   });
 
+  it('an address in place of a name: judged again, by address and port', async () => {
+    const one = resolving({});
+    expect(await one.resolve('8.8.8.8', '443')).toEqual(['8.8.8.8']);
+    expect(await one.resolve('127.0.0.1', '8711')).toEqual(['127.0.0.1']);
+    for (const [host, port] of [
+      ['127.0.0.1', '8712'],
+      ['[::1]', '80'],
+      ['::ffff:10.0.0.1', '80'],
+      ['localhost', '80'],
+    ] as const)
+      expect(await failureOf(one.resolve(host, port))).toMatchObject({ type: 'Tool.Blocked' });
+  });
+
   it('500 answers with one private last → Tool.Blocked', async () => {
     const many = Array.from({ length: 500 }, (_, index) => `8.8.${index % 250}.1`);
     const error = await failureOf(resolving({ 'a.example': [...many, '192.168.1.1'] }).resolve('a.example', '80'));

@@ -351,6 +351,19 @@ describe('size and time', () => {
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(32 * 1024 * 1024);
   });
 
+  it('a page under the limit that was packed a thousand times over → Tool.Failed; a large page packed as pages are → read', async () => {
+    const words = Array.from({ length: 300_000 }, (_, index) => `word${(index * 7919) % 100_003} `).join('');
+    await using server = await startServer((request, response) => {
+      response.writeHead(200, { 'content-type': 'text/plain', 'content-encoding': 'gzip' });
+      response.end(gzipSync(request.url === '/bomb' ? Buffer.alloc(3 * 1024 * 1024, 'a') : words));
+    });
+    const reader = aReader({ servers: [server] });
+    const error = await failureOf(reader.read({ url: `${server.origin}/bomb` }, aCall()));
+    expect(error).toMatchObject({ type: 'Tool.Failed' });
+    expect(error.message).toContain('100 times');
+    expect((await reader.read({ url: `${server.origin}/page` }, aCall())).text).toBe(words);
+  });
+
   it.each([
     ['gzip, gzip, gzip', gzipSync(gzipSync(gzipSync('x')))],
     ['compress', Buffer.from('x')],
