@@ -39,8 +39,8 @@ export function keepOutput(stream: Readable, maxCodePoints: number): BoundedOutp
 }
 
 function decode(bytes: Buffer, cut: { isCut: boolean; maxCodePoints: number }): string {
-  // `stream: true` leaves out a character that the cut went through, instead of writing U+FFFD for it.
-  const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes, { stream: cut.isCut });
+  // Four bytes a code point were kept, so a character that the cut went through lies behind the last one shown.
+  const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
   const end = codePointEnd(text, cut.maxCodePoints);
   return end === text.length && !cut.isCut ? text : text.slice(0, end) + truncationNote;
 }

@@ -11,7 +11,7 @@ import { createKeyedLock } from './keyed-lock.ts';
 import { defaultSandboxLimits, type SandboxLimits } from './sandbox-limits.ts';
 import { killBox } from './sandbox-processes.ts';
 import { destroyRun, listRuns, toOwner } from './sandbox-removal.ts';
-import { createUidPool, defaultUidRange, minSandboxUid, type UidRange } from './sandbox-uids.ts';
+import { createUidPool, minSandboxUid, toDefaultUidRange, type UidRange } from './sandbox-uids.ts';
 import { isThere, layOutSandbox, openWorkspace } from './sandbox-workspace.ts';
 
 /** Options of {@link createBubblewrapSandbox}. */
@@ -21,7 +21,7 @@ export interface BubblewrapOptions {
   /** The `bwrap` program; `/usr/bin/bwrap` when absent. */
   readonly bwrapPath?: string;
   readonly limits?: Partial<SandboxLimits>;
-  /** Host uids for sandboxes; used only when the worker is root. */
+  /** Host uids for sandboxes, for this directory alone; follows from the directory when absent. Used by root workers only. */
   readonly uidRange?: UidRange;
 }
 
@@ -45,7 +45,7 @@ export function createBubblewrapSandbox(options: BubblewrapOptions): BubblewrapS
     directory,
     bwrapPath: options.bwrapPath ?? '/usr/bin/bwrap',
     limits: { ...defaultSandboxLimits, ...options.limits },
-    uids: isRoot ? createUidPool(join(directory, '.uids'), options.uidRange ?? defaultUidRange) : null,
+    uids: isRoot ? createUidPool(join(directory, '.uids'), options.uidRange ?? toDefaultUidRange(directory)) : null,
   };
   const inTurn = createKeyedLock();
   return {

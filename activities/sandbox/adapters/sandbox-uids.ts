@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '../../../domain/errors.ts';
@@ -8,11 +9,19 @@ export interface UidRange {
   readonly count: number;
 }
 
+const blocks = { first: 1_900_000_000, size: 4096, count: 60_000 } as const;
+
 /**
- * Uids of sandboxes when nobody configured them.
- * *Source:* above the ranges that login, subuid and systemd hand out (systemd, "Users, Groups, UIDs and GIDs").
+ * Uids of sandboxes when nobody configured them: a block that follows from the directory, so that two installations on
+ * one host do not kill each other's processes.
+ *
+ * *Source:* the blocks lie above all ranges that login, subuid and systemd hand out (systemd, "Users, Groups, UIDs and
+ * GIDs").
  */
-export const defaultUidRange: UidRange = { first: 1_900_000_000, count: 65_536 };
+export function toDefaultUidRange(directory: string): UidRange {
+  const block = createHash('sha256').update(directory).digest().readUInt32BE(0) % blocks.count;
+  return { first: blocks.first + block * blocks.size, count: blocks.size };
+}
 
 /** Below it are root, system accounts and people. */
 export const minSandboxUid = 100_000;

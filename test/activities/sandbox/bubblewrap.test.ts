@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { lstat, mkdir, readFile, readdir, rm, stat } from 'node:fs/promises';
+import { lstat, mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { describe, expect, it, vi } from 'vitest';
 import { truncationNote } from '../../../activities/sandbox/adapters/bounded-output.ts';
 import { createBubblewrapSandbox } from '../../../activities/sandbox/adapters/bubblewrap.ts';
@@ -145,8 +145,11 @@ describe('a worker that dies', () => {
     const stray = spawn('/usr/bin/env', [...drop, 'sleep', '600'], { stdio: 'ignore' });
     const ended = once(stray, 'exit');
     await vi.waitFor(async () => expect(await box.processes()).toHaveLength(isRoot ? 1 : 0), { timeout: 20_000 });
-    await box.run('true');
-    expect(await box.processes()).toEqual([]);
+    const running = box.run('touch begun; until [ -e go ]; do sleep 0.05; done');
+    await fileExists(box.path('work', 'begun'));
+    expect(await box.processes()).not.toContain(stray.pid);
+    await writeFile(box.path('work', 'go'), '');
+    await running;
     // Without a uid of its own it is not known for one of ours.
     if (!isRoot) stray.kill('SIGKILL');
     expect(await ended).toEqual([null, 'SIGKILL']);
@@ -262,8 +265,9 @@ describe('the workspace and its slots', () => {
     await using box = await aSandbox();
     await box.run('echo one > log', { seq: 1 });
     await mkdir(box.path('before.new'));
-    expect((await box.run('cat log', { seq: 2 })).stdout).toBe('one\n');
-    expect((await box.run('cat log', { seq: 2 })).stdout).toBe('one\n');
+    await writeFile(box.path('before.new', 'half'), 'of another time');
+    await box.run('rm log', { seq: 2 });
+    expect((await box.run('ls', { seq: 2 })).stdout).toBe('log\n');
   });
 
   it('odd files: links, pipes, closed directories → copied as they are, never followed', async () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { keepOutput, truncationNote } from '../../../activities/sandbox/adapters/bounded-output.ts';
-import { createUidPool, type UidRange } from '../../../activities/sandbox/adapters/sandbox-uids.ts';
+import { createUidPool, toDefaultUidRange, type UidRange } from '../../../activities/sandbox/adapters/sandbox-uids.ts';
 
 async function keep(chunks: Iterable<Buffer>, maxCodePoints: number): Promise<string> {
   const stream = new PassThrough();
@@ -86,6 +86,16 @@ describe('uid pool', () => {
     await withPool(range, async (pool) => {
       await expect(pool.claim('a/1')).rejects.toThrow(/uidRange must begin at or above 100000/);
     });
+  });
+
+  it('default ranges: of many directories → never overlap by a part, above every account, the same each time', () => {
+    const ranges = Array.from({ length: 500 }, (_, index) => toDefaultUidRange(`/srv/${index}`));
+    expect(new Set(ranges.map(({ first }) => first)).size).toBeGreaterThan(480);
+    for (const { first, count } of ranges) {
+      expect((first - 1_900_000_000) % count).toBe(0);
+      expect(first + count).toBeLessThan(2 ** 31);
+    }
+    expect(toDefaultUidRange('/srv/1')).toEqual(ranges[1]);
   });
 
   it('accounts of the host: any claim → none of theirs', async () => {
