@@ -249,7 +249,7 @@ describe('scripted model server: log', () => {
   it('headers and body → one entry with step key, run, size and digest, without the body', async () => {
     const { server, client } = await start({ replies: [{ text: 'x' }] });
     await say(client, conversation(0), { 'idempotency-key': 'step-1', 'x-upstream-session-id': 'run-1' });
-    const log = (await (await fetch(new URL('/log', server.url))).json()) as unknown;
+    const log: unknown = await (await fetch(new URL('/log', server.url))).json();
     expect(log).toEqual(server.requests());
     expect(server.requests()[0]).toMatchObject({
       index: 0,

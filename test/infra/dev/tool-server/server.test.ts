@@ -17,7 +17,8 @@ async function call(tool: string, values: unknown, init: RequestInit = {}) {
     body: JSON.stringify({ arguments: values }),
     ...init,
   });
-  return { status: response.status, body: (await response.json()) as unknown };
+  const body: unknown = await response.json();
+  return { status: response.status, body };
 }
 
 describe('tool server', () => {
@@ -45,7 +46,7 @@ describe('tool server', () => {
   it('log: every request → tool and step key, in order', async () => {
     await call('echo', {});
     await call('slow', { ms: 1 });
-    const log = (await (await fetch(`${server!.url}/log`)).json()) as unknown;
+    const log: unknown = await (await fetch(`${server!.url}/log`)).json();
     expect(log).toMatchObject([
       { index: 0, tool: 'echo', stepKey: 'key-echo', outcome: 'complete', status: 200 },
       { index: 1, tool: 'slow', stepKey: 'key-slow', outcome: 'complete', status: 200 },
