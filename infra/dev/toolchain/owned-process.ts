@@ -51,6 +51,8 @@ export async function startOwnedProcess(options: OwnedProcessOptions): Promise<O
     detached: true,
     stdio: ['ignore', log.fd, log.fd],
   });
+  // Listened to from the start: a server may end before it is first looked at.
+  const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
   const failure = await new Promise<Error | null>((resolve) => {
     child.once('spawn', () => resolve(null));
     child.once('error', resolve);
@@ -64,12 +66,7 @@ export async function startOwnedProcess(options: OwnedProcessOptions): Promise<O
     });
   }
   const dismissGuard = startGuard(pid);
-  const exited = new Promise<number | null>((resolve) => {
-    child.once('exit', (code) => {
-      dismissGuard();
-      resolve(code);
-    });
-  });
+  void exited.then(dismissGuard);
   const stop = async (): Promise<void> => {
     child.kill('SIGTERM');
     const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);

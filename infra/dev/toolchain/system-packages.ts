@@ -16,9 +16,11 @@ export interface SystemPackagesOptions extends ToolOptions {
   readonly userId?: number;
 }
 
-/** The command that a person types to install these packages. */
-export function toInstallCommand(packages: readonly SystemPackage[]): string {
-  return `sudo apt-get update && sudo apt-get install -y ${packages.map((entry) => entry.package).join(' ')}`;
+/** The command that this user types to install these packages; root needs no sudo, and a bare machine has none. */
+export function toInstallCommand(packages: readonly SystemPackage[], userId = process.getuid?.()): string {
+  const sudo = userId === 0 ? '' : 'sudo ';
+  const names = packages.map((entry) => entry.package).join(' ');
+  return `${sudo}apt-get update && ${sudo}apt-get install -y ${names}`;
 }
 
 /**
@@ -33,10 +35,14 @@ export async function ensureSystemPackages(options: SystemPackagesOptions): Prom
   const userId = options.userId ?? process.getuid?.();
   const aptGet = findOnPath('apt-get', options.env);
   if (userId !== 0 || aptGet === null)
-    throw toMissingError(missing, aptGet === null ? 'apt-get is not there' : 'this user is not root');
+    throw toMissingError({ missing, userId }, aptGet === null ? 'apt-get is not there' : 'this user is not root');
   await install(aptGet, missing, options);
   const still = missing.filter((entry) => findOnPath(entry.command, options.env) === null);
-  if (still.length > 0) throw toMissingError(still, 'apt-get installed the packages, but the commands are not on PATH');
+  if (still.length > 0)
+    throw toMissingError(
+      { missing: still, userId },
+      'apt-get installed the packages, but the commands are not on PATH',
+    );
 }
 
 /** Sees to it that bubblewrap is there: the sandbox runs nothing without it. @throws AppError `Config.Invalid` */
@@ -46,10 +52,11 @@ export async function ensureBubblewrap(
   const packages = [bubblewrapPackage];
   await ensureSystemPackages({ ...options, packages });
   const path = findOnPath(bubblewrapPackage.command, options.env);
-  if (path === null) throw toMissingError(packages, 'it went away');
+  if (path === null) throw toMissingError({ missing: packages, userId: options.userId }, 'it went away');
   const result = await runCommand({ command: path, args: ['--version'], env: options.env });
   const version = /bubblewrap (\S+)/.exec(result.output)?.[1];
-  if (version === undefined) throw toMissingError(packages, `${path} --version failed (${result.reason})`);
+  if (version === undefined)
+    throw toMissingError({ missing: packages, userId: options.userId }, `${path} --version failed (${result.reason})`);
   return { path, version };
 }
 
@@ -73,15 +80,18 @@ async function install(
     if (installed.ok) return;
     const output = [...(updated.ok ? [] : [updated.output]), installed.output].join('\n');
     throw toMissingError(
-      missing,
+      { missing, userId: options.userId },
       `apt-get install failed (${installed.reason}): ${output.split('\n').slice(-3).join(' | ')}`,
     );
   });
 }
 
-function toMissingError(missing: readonly SystemPackage[], reason: string): AppError {
+function toMissingError(
+  { missing, userId }: { readonly missing: readonly SystemPackage[]; readonly userId: number | undefined },
+  reason: string,
+): AppError {
   return new AppError('Config.Invalid', {
     what: `${missing.map((entry) => entry.command).join(', ')} not found, and ${reason}`,
-    mend: `Run: ${toInstallCommand(missing)}`,
+    mend: `Run: ${toInstallCommand(missing, userId)}`,
   });
 }

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { homedir } from 'node:os';
 import { dirname } from 'node:path';
 import { Connection } from '@temporalio/client';
@@ -150,6 +151,8 @@ function toDynamicConfig(options: TemporalServerOptions): Readonly<Record<string
 
 /** Does gRPC answer, and does the namespace know all our search attributes? */
 async function isServing(address: string, namespace: string): Promise<boolean> {
+  // gRPC waits a second after a refused connection, so it is asked only once somebody listens.
+  if (!(await isListening(address))) return false;
   const connection = Connection.lazy({ address, connectTimeout: 2_000 });
   try {
     const { customAttributes } = await connection.withDeadline(Date.now() + 2_000, () =>
@@ -161,6 +164,15 @@ async function isServing(address: string, namespace: string): Promise<boolean> {
   } finally {
     await connection.close();
   }
+}
+
+function isListening(address: string): Promise<boolean> {
+  const [host = '', port] = address.split(':');
+  return new Promise((resolve) => {
+    const socket = connect({ host, port: Number(port) }, () => resolve(true));
+    socket.once('error', () => resolve(false));
+    socket.once('connect', () => socket.destroy());
+  });
 }
 
 function lockDatabase(databaseFile: string): Promise<FileLock> {
