@@ -330,7 +330,7 @@ describe('redirects', () => {
   });
 });
 
-describe('size and time', () => {
+describe('size and time', { timeout: 30_000 }, () => {
   it.each([
     ['gzip', (bytes: Buffer) => gzipSync(bytes)],
     ['br', (bytes: Buffer) => brotliCompressSync(bytes)],

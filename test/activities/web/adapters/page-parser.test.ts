@@ -32,7 +32,7 @@ const signal = new AbortController().signal;
 /** Keeps the converters busy for minutes, in little text and without nesting. */
 const endless = `<a ${Array.from({ length: 150_000 }, (_, index) => `a${index}=1`).join(' ')}>`;
 
-describe('page parser', () => {
+describe('page parser', { timeout: 60_000 }, () => {
   it('several pages at once: each gets its own text', async () => {
     const parser = aParser();
     const pages = await Promise.all(
@@ -115,7 +115,7 @@ describe('page parser', () => {
   });
 });
 
-describe('page parser process', () => {
+describe('page parser process', { timeout: 60_000 }, () => {
   it.runIf(process.platform === 'linux')(
     'has no environment, and ends with its parent even in the middle of a page',
     async () => {
@@ -140,6 +140,8 @@ describe('page parser process', () => {
         const child = Number(line);
         expect(isRunning(child)).toBe(true);
         expect(readFileSync(`/proc/${child}/environ`, 'utf8')).not.toContain('planted');
+        const before = cpuTicks(child);
+        await vi.waitFor(() => expect(cpuTicks(child) - before).toBeGreaterThan(40), { timeout: 10_000, interval: 50 });
         parent.kill('SIGKILL');
         await vi.waitFor(() => expect(isRunning(child)).toBe(false), { timeout: 10_000, interval: 50 });
       } finally {
@@ -148,6 +150,12 @@ describe('page parser process', () => {
     },
   );
 });
+
+/** CPU time of a process, in hundredths of a second: tells that it is busy with the page. */
+function cpuTicks(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+  return Number(fields[11]);
+}
 
 function isRunning(pid: number): boolean {
   try {
