@@ -56,7 +56,8 @@ const tools: Record<string, Tool> = {
   create_sandbox: async () => 'Sandbox created with sandbox_id: sbx_0007',
   run_python_code: async (values) => {
     expect(values['sandbox_id']).toBe('sbx_0007');
-    return execFileSync('python3', ['-c', values['code_block'] ?? ''], { encoding: 'utf8' });
+    const stdout = execFileSync('python3', ['-c', values['code_block'] ?? ''], { encoding: 'utf8' });
+    return `CommandResult(stderr="", stdout=${JSON.stringify(stdout)}, exit_code=0, error="")`;
   },
 };
 
@@ -99,6 +100,7 @@ describe('stand-in researcher', () => {
   it('demo question → searched, read, computed and answered in 8 to 14 calls', async () => {
     const { called, final, replies } = await research(demoQuestion);
     expect(extractBoxed(final)).toBe(demoAnswer);
+    expect(final).toContain(`gave: ${demoAnswer}.`);
     expect(called.length).toBeGreaterThanOrEqual(8);
     expect(called.length).toBeLessThanOrEqual(14);
     expect(called.slice(-2)).toEqual(['create_sandbox', 'run_python_code']);
