@@ -18,7 +18,7 @@ const instructions = [
 /**
  * The one message that asks the reader model for what is wanted of a page. Pure.
  *
- * *Source:* the five instructions of the original's extraction prompt, in words of our own; `mirothinker.md` §6.2.
+ * *Source:* the five instructions of the original's extraction prompt, in words of our own; MiroThinker protocol §6.2.
  */
 export function toReaderPrompt(page: { readonly wanted: string; readonly text: string }): string {
   return `${readerPromptOpening}\n\n${instructions}\n\n### Wanted\n\n${page.wanted.trim()}\n\n### Page\n\n${page.text}\n`;

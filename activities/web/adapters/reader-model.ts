@@ -10,7 +10,7 @@ export interface ModelReaderOptions {
   /** Of this only `chat.completions.create` is used. */
   readonly client: OpenAI;
   readonly model: string;
-  /** Of the page's text, in code points. Default 409,600. *Source:* `mirothinker.md` §4.3. */
+  /** Of the page's text, in code points. Default 409,600. *Source:* MiroThinker protocol §4.3. */
   readonly maxPromptChars?: number;
   /** For one request. Default 300,000. */
   readonly timeoutMs?: number;
@@ -20,7 +20,7 @@ export interface ModelReaderOptions {
 
 type Completion = OpenAI.Chat.Completions.ChatCompletion;
 
-/** After an overflow, `try` times this many code points are cut from the end. *Source:* `mirothinker.md` §6.2. */
+/** After an overflow, `try` times this many code points are cut from the end. *Source:* MiroThinker protocol §6.2. */
 const overflowCutChars = 40_960;
 const maxTries = 4;
 
