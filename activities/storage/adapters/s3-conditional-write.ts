@@ -46,17 +46,12 @@ export async function writeConditionally(
       if (result === 'refused' && !unknown) return null;
       unknown ||= result === 'unknown';
       const found = await look(client, write);
-      if (found?.writer === writer) return found.etag;
-      if (result === 'refused' || isLost(write, found?.etag)) return null;
+      if (found.writer === writer) return toTag(found.etag);
+      if (result === 'refused' || found.etag !== write.ifMatch) return null;
       if (attempt === tries) throw error;
       await delay(Math.random() * 25 * 2 ** attempt);
     }
   }
-}
-
-/** Can the condition no longer hold, now that the object has this tag (undefined: is absent)? */
-function isLost(write: ConditionalWrite, etag: string | undefined): boolean {
-  return etag !== write.ifMatch;
 }
 
 /** `conflict` (409): another write of the key is under way and S3 did nothing. `unknown`: it may have done what was asked. */
@@ -78,19 +73,20 @@ function toCommand(write: ConditionalWrite, writer: string): PutObjectCommand {
   });
 }
 
-/** Tag and writer of what is at the key now; undefined when nothing is, which is also what `ifMatch` is for put-if-absent. */
-async function look(
-  client: S3Client,
-  { bucket, key }: ConditionalWrite,
-): Promise<{ etag: string; writer?: string } | undefined> {
+/** Tag and writer of what is at the key now; both undefined when nothing is, as `ifMatch` is for put-if-absent. */
+async function look(client: S3Client, { bucket, key }: ConditionalWrite): Promise<Found> {
   try {
     const head = await client.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
-    const writer = head.Metadata?.[writerField];
-    return { etag: toTag(head.ETag), ...(writer === undefined ? {} : { writer }) };
+    return { etag: toTag(head.ETag), writer: head.Metadata?.[writerField] };
   } catch (error) {
-    if (isAbsent(error)) return undefined;
+    if (isAbsent(error)) return { etag: undefined, writer: undefined };
     throw error;
   }
+}
+
+interface Found {
+  readonly etag: string | undefined;
+  readonly writer: string | undefined;
 }
 
 function toTag(etag: string | undefined): string {
