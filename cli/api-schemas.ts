@@ -1,0 +1,99 @@
+import { z } from 'zod';
+import { outcomeKindSchema } from '../domain/outcome.ts';
+
+/* What the command line reads of the API's answers: lenient, so that a newer server serves an older client. */
+
+/** An event of a run as the stream carries it. */
+export const eventMessageSchema = z.looseObject({
+  seq: z.int().min(0),
+  type: z.string(),
+  data: z.record(z.string(), z.unknown()).default({}),
+});
+export type EventMessage = z.infer<typeof eventMessageSchema>;
+
+const textOrNull = z.string().nullable().default(null);
+
+/** A run in a list. */
+export const listedRunSchema = z.looseObject({
+  id: z.string(),
+  status: z.string(),
+  outcome: outcomeKindSchema.nullable().default(null),
+  input: textOrNull,
+  cost_usd: z.number().nullable().default(null),
+  created_at: textOrNull,
+});
+export type ListedRun = z.infer<typeof listedRunSchema>;
+
+/** A run as `GET /v1/research/{id}` shows it. */
+export const runSchema = listedRunSchema.extend({
+  stop_reason: textOrNull,
+  answer: textOrNull,
+  report: textOrNull,
+  sources: z.array(z.looseObject({ url: z.string(), title: z.string().nullish() })).default([]),
+  usage: z.looseObject({ input_tokens: z.number(), output_tokens: z.number() }).optional(),
+  progress: z.looseObject({ turn: z.number(), tool_calls: z.number(), steps: z.number() }).optional(),
+  stand_in: z.boolean().nullable().default(null),
+  waitingFor: z.looseObject({ reason: z.string(), message: z.string() }).nullable().default(null),
+  waitUntil: textOrNull,
+  error: z.looseObject({ type: z.string(), message: z.string() }).nullable().default(null),
+});
+export type Run = z.infer<typeof runSchema>;
+
+/** A page of runs. */
+export const runListSchema = z.looseObject({
+  data: z.array(listedRunSchema),
+  last_id: textOrNull,
+  has_more: z.boolean().default(false),
+});
+export type RunList = z.infer<typeof runListSchema>;
+
+const contentSchema = z.looseObject({ name: z.string(), bytes: z.number().default(0), text: z.string().optional() });
+
+/** A line of `GET …/trajectory`: the manifest, a recorded step with its contents, or the outcome. */
+export const trajectoryLineSchema = z.discriminatedUnion('type', [
+  z.looseObject({ type: z.literal('run') }),
+  z.looseObject({
+    type: z.literal('step'),
+    seq: z.int(),
+    kind: z.enum(['model', 'tool']),
+    turn: z.int(),
+    status: z.string(),
+    delivery: z.int().default(1),
+    startedAtMs: z.number().default(0),
+    endedAtMs: z.number().default(0),
+    usage: z.looseObject({ inputTokens: z.number(), outputTokens: z.number() }),
+    costMicroUsd: z.number().nullable().default(null),
+    failure: z.looseObject({ type: z.string(), message: z.string() }).nullable().default(null),
+    model: z.looseObject({ purpose: z.string(), model: z.string() }).nullable().default(null),
+    tool: z
+      .looseObject({
+        server: z.string(),
+        tool: z.string(),
+        modelSeq: z.int(),
+        callIndex: z.int(),
+        source: z.looseObject({ url: z.string(), title: z.string().nullable() }).nullable(),
+      })
+      .nullable()
+      .default(null),
+    contents: z.array(contentSchema).default([]),
+  }),
+  z.looseObject({ type: z.literal('outcome') }),
+]);
+export type TrajectoryLine = z.infer<typeof trajectoryLineSchema>;
+export type TrajectoryStep = Extract<TrajectoryLine, { type: 'step' }>;
+
+/** A step as `GET …/steps/{n}` shows it; only its source is read. */
+export const stepSchema = z.looseObject({
+  source: z.object({ url: z.string(), title: z.string().nullable() }).nullable().default(null),
+});
+
+/** The calls content of a model's step. */
+export const recordedCallsSchema = z.array(z.looseObject({ tool: z.string(), arguments: z.unknown() }));
+
+/** RFC 9457. */
+export const problemSchema = z.looseObject({
+  title: z.string().default('error'),
+  detail: z.string().default(''),
+  code: z.string().default(''),
+  errors: z.array(z.looseObject({ pointer: z.string(), detail: z.string().default('') })).default([]),
+});
