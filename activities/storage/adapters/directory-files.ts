@@ -29,7 +29,7 @@ const inlineBytes = 65_536;
 const scratchMaxAgeMs = 3_600_000;
 
 /** Where writers prepare files: on the store's own file system, under a name that no key can have. */
-export const scratchName = '~tmp';
+const scratchName = '~tmp';
 
 export function createDirectoryFiles(root: string): DirectoryFiles {
   const scratch = join(root, scratchName);

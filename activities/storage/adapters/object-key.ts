@@ -1,10 +1,10 @@
 import { AppError } from '../../../domain/errors.ts';
 
 /** Longest key in characters. S3 allows 1,024 bytes for prefix and key together; the rest is left to the prefix. */
-export const maxKeyLength = 800;
+const maxKeyLength = 800;
 
 /** Longest segment in characters: what a file name may have on the usual file systems. */
-export const maxSegmentLength = 255;
+const maxSegmentLength = 255;
 
 const segmentPattern = /^[A-Za-z0-9._-]+$/;
 const partialPattern = /^[A-Za-z0-9._-]*$/;

@@ -16,7 +16,7 @@ export interface UploadTarget {
 }
 
 /** Parts of 8 MiB: 80 GB in the 10,000 parts that S3 allows, and two in memory at most. */
-export const partBytes = 8 * 1024 * 1024;
+const partBytes = 8 * 1024 * 1024;
 
 /** Uploads chunks as one object: one put when they fit in a part, else a multipart upload that is aborted on any failure. */
 export async function uploadChunks(target: UploadTarget, chunks: AsyncIterable<Uint8Array>): Promise<void> {
