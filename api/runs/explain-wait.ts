@@ -1,0 +1,99 @@
+import { type PoolName, poolNames } from '../../domain/tools.ts';
+import { type EngineRun, type PendingActivity, type RunEngine, toPool } from '../ports.ts';
+import { toIso, type WaitingFor } from './run-schemas.ts';
+
+/** Work that nobody has taken up for this long is told as waiting for a worker. */
+const unclaimedMs = 5_000;
+
+/** Why a run stands still, and until when at most. */
+export interface Wait {
+  readonly waitingFor: WaitingFor | null;
+  readonly waitUntil: string | null;
+}
+
+const notWaiting: Wait = { waitingFor: null, waitUntil: null };
+
+interface Facts {
+  readonly engine: RunEngine;
+  readonly queuePrefix: string;
+  readonly nowMs: number;
+  /** Queues of open activities by name, where the engine does not tell. */
+  readonly queues: ReadonlyMap<string, string>;
+}
+
+/** What a live run waits for: a failed step's next attempt, a store that is away, or a worker. */
+export async function explainWait(facts: Facts, run: EngineRun): Promise<Wait> {
+  for (const pending of run.pending) {
+    const wait = explainFailure(facts, pending) ?? explainReport(facts, pending);
+    if (wait !== null) return wait;
+  }
+  for (const pending of run.pending) {
+    const queue = queueOf(facts, pending);
+    const sinceMs = pending.state === 'scheduled' ? (pending.nextAttemptAtMs ?? pending.scheduledAtMs) : null;
+    if (queue === null || sinceMs === null || facts.nowMs - sinceMs < unclaimedMs) continue;
+    return await explainUnclaimed(facts, {
+      queue,
+      kind: 'activity',
+      activity: pending.activity,
+      attempt: pending.attempt,
+    });
+  }
+  const { decisionScheduledAtMs, taskQueue } = run;
+  if (decisionScheduledAtMs === null || facts.nowMs - decisionScheduledAtMs < unclaimedMs) return notWaiting;
+  return await explainUnclaimed(facts, { queue: taskQueue, kind: 'workflow', activity: null, attempt: null });
+}
+
+function queueOf({ queues }: Facts, pending: PendingActivity): string | null {
+  return pending.taskQueue ?? queues.get(pending.activity) ?? null;
+}
+
+function poolOf(facts: Facts, queue: string | null): PoolName | null {
+  return queue === null ? null : toPool(queue, facts.queuePrefix, poolNames);
+}
+
+/** An attempt failed, and the next one is due later. */
+function explainFailure(facts: Facts, pending: PendingActivity): Wait | null {
+  const { lastFailure, activity, attempt, nextAttemptAtMs } = pending;
+  if (pending.state !== 'scheduled' || lastFailure === null || attempt < 2) return null;
+  // Due for long: the failure is past, and what is missing now is a worker.
+  if (nextAttemptAtMs !== null && facts.nowMs - nextAttemptAtMs >= unclaimedMs) return null;
+  const queue = queueOf(facts, pending);
+  const pool = poolOf(facts, queue);
+  const { type: reason, message } = lastFailure;
+  return { waitingFor: { reason, message, activity, pool, queue, attempt }, waitUntil: toIso(nextAttemptAtMs) };
+}
+
+/** The running attempt says itself what it waits for. */
+function explainReport(facts: Facts, pending: PendingActivity): Wait | null {
+  const { reportedWait: message, activity, attempt } = pending;
+  if (message === null) return null;
+  const queue = queueOf(facts, pending);
+  const reason = message.startsWith('object store full') ? 'Storage.Full' : 'Storage.Unavailable';
+  return { waitingFor: { reason, message, activity, pool: poolOf(facts, queue), queue, attempt }, waitUntil: null };
+}
+
+interface Unclaimed {
+  readonly queue: string;
+  readonly kind: 'workflow' | 'activity';
+  readonly activity: string | null;
+  readonly attempt: number | null;
+}
+
+/** Nobody took the work up: because there is no worker, or because all are busy. */
+async function explainUnclaimed(facts: Facts, { queue, kind, activity, attempt }: Unclaimed): Promise<Wait> {
+  const polledAtMs = await facts.engine.lastPollAtMs(queue, kind);
+  const pool = poolOf(facts, queue);
+  const name = `pool ${pool ?? 'unknown'} (task queue ${queue})`;
+  const waitingFor: WaitingFor =
+    polledAtMs === null
+      ? { reason: 'no_worker', message: `no worker of ${name} is asking for work`, activity, pool, queue, attempt }
+      : {
+          reason: 'backlog',
+          message: `the workers of ${name} have not taken it up yet`,
+          activity,
+          pool,
+          queue,
+          attempt,
+        };
+  return { waitingFor, waitUntil: null };
+}
