@@ -1,0 +1,100 @@
+import { parseArgs } from 'node:util';
+import { z } from 'zod';
+import { AppError, toAppError } from '../domain/errors.ts';
+import { type BenchContext, openBenchContext } from './support/bench-context.ts';
+import { describeEnvironment } from './support/environment.ts';
+import { type OverheadOptions, runOverheadBench } from './overhead/overhead-bench.ts';
+
+const count = z.coerce.number().int().min(1).max(100_000);
+const argumentsSchema = z.strictObject({
+  name: z.enum(['overhead']),
+  json: z.boolean().default(false),
+  turns: count.optional(),
+  pairs: count.optional(),
+  runs: count.optional(),
+  'run-turns': count.optional(),
+  'run-pairs': count.optional(),
+  'cpu-prof': z.string().min(1).optional(),
+});
+type Arguments = z.infer<typeof argumentsSchema>;
+
+/** What every bench gives, beside its own fields. */
+interface BenchResult {
+  readonly bench: string;
+  readonly ok: boolean;
+  readonly violations: readonly string[];
+}
+
+const usage = `Usage: npm run bench -- <history|overhead|recovery> [--json] [options]; bench/README.md names the options of each.`;
+
+function readArguments(): Arguments {
+  const text = { type: 'string' } as const;
+  const options = {
+    json: { type: 'boolean' },
+    turns: text,
+    pairs: text,
+    runs: text,
+    'run-turns': text,
+    'run-pairs': text,
+    'cpu-prof': text,
+  } as const;
+  const { values, positionals } = parseArgs({ options, allowPositionals: true });
+  const parsed = argumentsSchema.safeParse({ ...values, name: positionals[0] });
+  if (parsed.success && positionals.length === 1) return parsed.data;
+  const problems = parsed.success ? ['one bench at a time'] : parsed.error.issues.map(toProblem);
+  throw new AppError('Config.Invalid', { what: problems.join('; '), mend: usage });
+}
+
+function toProblem(issue: z.core.$ZodIssue): string {
+  return `${issue.path.join('.') || 'arguments'}: ${issue.message}`;
+}
+
+function toOverheadOptions(values: Arguments): OverheadOptions {
+  return {
+    turns: values.turns ?? 300,
+    pairs: values.pairs ?? 5,
+    runs: values.runs ?? 50,
+    runTurns: values['run-turns'] ?? 100,
+    runPairs: values['run-pairs'] ?? 3,
+  };
+}
+
+const benches: Readonly<Record<Arguments['name'], (context: BenchContext, values: Arguments) => Promise<BenchResult>>> =
+  {
+    overhead: (context, values) => runOverheadBench(context, toOverheadOptions(values)),
+  };
+
+async function main(): Promise<number> {
+  const values = readArguments();
+  const controller = new AbortController();
+  let signals = 0;
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      signals += 1;
+      // The guards end every process that is left when this one is gone.
+      if (signals > 1) process.exit(130);
+      controller.abort(new Error('ended by a signal'));
+    });
+  }
+  const profileDirectory = values['cpu-prof'] ?? null;
+  const { context, close } = await openBenchContext({ signal: controller.signal, profileDirectory });
+  try {
+    const result = await benches[values.name](context, values);
+    for (const violation of result.violations) context.report(`broken: ${violation}`);
+    context.report(result.ok ? 'every bound is kept' : `${result.violations.length} bounds are broken`);
+    const environment = await describeEnvironment();
+    process.stdout.write(`${JSON.stringify({ ...result, environment }, null, values.json ? 0 : 2)}\n`);
+    return result.ok ? 0 : 1;
+  } finally {
+    await close();
+  }
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  const failure = toAppError(error);
+  process.stderr.write(`${failure.message}\n`);
+  process.exitCode = failure.type === 'Config.Invalid' ? 2 : 1;
+}
+process.exit();
