@@ -2,12 +2,14 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { ApplicationFailure, type Client } from '@temporalio/client';
 import type { Logger } from 'pino';
 import { toTaskQueue } from '../domain/receipt.ts';
 import type { WorkerConfig } from './compose/config.ts';
 import { createInFlight, type LostActivity } from './in-flight.ts';
+import { failLostTasks, workerDied } from './lost-tasks.ts';
 import { findStickyQueue, releaseStickyQueue } from './sticky-queue.ts';
 import { exitRefused, internalNames, workerMessageSchema } from './supervision.ts';
 
@@ -44,6 +46,9 @@ const childPath = fileURLToPath(new URL('./child.ts', import.meta.url));
 /** Waits before a worker is started again: the first time none, then longer; forgotten after a quiet minute. */
 const restartDelaysMs = [0, 250, 1_000, 2_000, 5_000, 10_000];
 const quietMs = 60_000;
+
+/** Pauses before each look for tasks that were lost on their way to a dead worker. */
+const sweepAfterMs = [50, 400, 1_500];
 
 /** Starts a worker and keeps it alive. */
 export async function startSupervisor(options: SupervisorOptions): Promise<Supervisor> {
@@ -144,7 +149,7 @@ class Supervision {
     if (Date.now() - this.#startedAtMs > quietMs) this.#recentDeaths = 0;
     const delayMs = restartDelaysMs[Math.min(this.#recentDeaths, restartDelaysMs.length - 1)] ?? 0;
     this.#recentDeaths += 1;
-    void this.#failLost(lost);
+    void this.#failLost(lost).then(() => this.#sweepLost(child.pid ?? 0));
     void this.#releaseSticky(child.pid ?? 0);
     if (delayMs === 0) this.launch();
     else setTimeout(() => this.#draining || this.launch(), delayMs);
@@ -153,12 +158,9 @@ class Supervision {
   async #failLost(lost: readonly LostActivity[]): Promise<void> {
     await Promise.all(
       lost.map(async ({ token, poison }) => {
-        const failure = ApplicationFailure.create({
-          type: poison ? 'Worker.Poison' : 'Worker.Died',
-          message: poison ? 'the step ended its worker three times' : 'the worker process died during the step',
-          nonRetryable: poison,
-          nextRetryDelay: '1ms',
-        });
+        const failure = poison
+          ? ApplicationFailure.nonRetryable('the step ended its worker three times', 'Worker.Poison')
+          : workerDied();
         try {
           await this.#options.client.activity.fail(Buffer.from(token, 'base64'), failure);
         } catch {
@@ -166,6 +168,27 @@ class Supervision {
         }
       }),
     );
+  }
+
+  /** Looks for tasks that were on their way to the dead worker; some reach the engine's books only after the death. */
+  async #sweepLost(pid: number): Promise<void> {
+    const { client, config } = this.#options;
+    const identities = new Set(config.pools.map((pool) => `${this.#identity}:${pool}:${pid}`));
+    const workflowQueue = toTaskQueue(config.queuePrefix, 'orchestrator');
+    for (const waitMs of sweepAfterMs) {
+      await delay(waitMs);
+      if (this.#draining) return;
+      try {
+        const found = await failLostTasks({ client, workflowQueue, identities });
+        if (found > 0)
+          this.#options.logger.info({ found }, 'tasks lost on their way to the dead worker are tried again');
+      } catch (error) {
+        this.#options.logger.warn(
+          { err: error },
+          'lost tasks could not be looked for; their heartbeat time-out does it',
+        );
+      }
+    }
   }
 
   /** Learns the sticky queue's name while the worker lives: nothing can be asked of a dead one. */
