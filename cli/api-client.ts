@@ -6,6 +6,7 @@ import {
   type RunList,
   runListSchema,
   runSchema,
+  type Step,
   stepSchema,
   type TrajectoryLine,
   trajectoryLineSchema,
@@ -27,8 +28,8 @@ export interface ApiClient {
   readonly cancel: (id: string) => Promise<Run>;
   /** The recorded steps, in order. */
   readonly trajectory: (id: string) => AsyncGenerator<TrajectoryLine>;
-  /** The page that a recorded step fetched; null when it fetched none. */
-  readonly readSource: (id: string, seq: number) => Promise<{ url: string; title: string | null } | null>;
+  /** What a recorded step was asked, and the page that it fetched. */
+  readonly readStep: (id: string, seq: number) => Promise<Step>;
   /** The event stream after event `after`; null is the beginning. */
   readonly openEvents: (id: string, after: number | null, signal: AbortSignal) => Promise<ReadableStream<Uint8Array>>;
 }
@@ -70,7 +71,7 @@ export function createApiClient(baseUrl: string): ApiClient {
     read: (id) => json(runSchema, run(id)),
     list: (query) => json(runListSchema, `/v1/research?${new URLSearchParams(query).toString()}`),
     cancel: (id) => json(runSchema, run(id, '/cancel'), { method: 'POST' }),
-    readSource: async (id, seq) => (await json(stepSchema, run(id, `/steps/${seq}`))).source,
+    readStep: (id, seq) => json(stepSchema, run(id, `/steps/${seq}`)),
     trajectory: (id) => readTrajectory(baseUrl, run(id, '/trajectory')),
     openEvents: async (id, after, signal) => {
       const headers = {

@@ -82,10 +82,13 @@ export const trajectoryLineSchema = z.discriminatedUnion('type', [
 export type TrajectoryLine = z.infer<typeof trajectoryLineSchema>;
 export type TrajectoryStep = Extract<TrajectoryLine, { type: 'step' }>;
 
-/** A step as `GET …/steps/{n}` shows it; only its source is read. */
+/** A step as `GET …/steps/{n}` shows it. */
 export const stepSchema = z.looseObject({
+  request: z.looseObject({ arguments: z.unknown() }).nullable().default(null),
   source: z.object({ url: z.string(), title: z.string().nullable() }).nullable().default(null),
 });
+
+export type Step = z.infer<typeof stepSchema>;
 
 /** The calls content of a model's step. */
 export const recordedCallsSchema = z.array(z.looseObject({ tool: z.string(), arguments: z.unknown() }));

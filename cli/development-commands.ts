@@ -75,5 +75,4 @@ function addForwarded(program: Command, setExitCode: SetExitCode, { name, script
         }),
       );
     });
-  program.enablePositionalOptions();
 }

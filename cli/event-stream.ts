@@ -32,23 +32,37 @@ const defaultDelaysMs = [100, 500, 1_000, 2_000, 5_000];
 export async function* followEvents(options: EventStreamOptions): AsyncGenerator<EventMessage> {
   const { signal, onAway = () => {}, isOver = () => false } = options;
   const pace = createPace(options.delaysMs ?? defaultDelaysMs, signal);
-  let after = options.after;
+  const place: Place = { after: options.after, isOver: false };
   while (!signal.aborted) {
     try {
-      for await (const event of readOnce(options, after)) {
+      for await (const event of readFresh(options, place)) {
         if (pace.succeed()) onAway(null);
-        if (event.seq <= (after ?? -1)) continue;
-        after = event.seq;
         yield event;
-        if (terminalEventTypes.has(event.type)) return;
       }
-      if (await isOver()) return;
+      if (place.isOver || (await isOver())) return;
     } catch (error) {
       const reason = toReasonToWait(error, signal);
       if (reason === null) return;
       if (pace.fail()) onAway(reason);
     }
     await pace.wait();
+  }
+}
+
+interface Place {
+  after: number | null;
+  /** Was the terminal event seen? */
+  isOver: boolean;
+}
+
+/** The events of one stream that were not seen yet. */
+async function* readFresh(options: EventStreamOptions, place: Place): AsyncGenerator<EventMessage> {
+  for await (const event of readOnce(options, place.after)) {
+    if (event.seq <= (place.after ?? -1)) continue;
+    place.after = event.seq;
+    place.isOver = terminalEventTypes.has(event.type);
+    yield event;
+    if (place.isOver) return;
   }
 }
 

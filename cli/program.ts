@@ -31,6 +31,7 @@ export function createProgram(terminal: Terminal, setExitCode: SetExitCode): Com
   const program = new Command('longhaul')
     .description('Research agents that run for hours, and survive everything.')
     .exitOverride()
+    .enablePositionalOptions()
     .configureOutput({
       writeOut: (text) => terminal.print(text.trimEnd()),
       writeErr: (text) => terminal.tell(text.trimEnd()),

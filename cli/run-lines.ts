@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { EventMessage, Run } from './api-schemas.ts';
+import type { StepNote } from './step-note.ts';
 import { toSafeLine, toSafeText } from './safe-text.ts';
 
 const usageSchema = z.object({ input_tokens: z.number(), output_tokens: z.number() });
@@ -18,11 +19,8 @@ const stepDataSchema = z.looseObject({
 });
 type StepData = z.infer<typeof stepDataSchema>;
 
-/** A page that a step fetched. */
-export interface StepSource {
-  readonly url: string;
-  readonly title: string | null;
-}
+const askedChars = 48;
+const previewChars = 60;
 
 /** `12,345`. */
 export function formatCount(value: number): string {
@@ -35,10 +33,10 @@ export function formatCost(costUsd: number | null): string {
 }
 
 /** The names of the columns of {@link toStepLine}. */
-export const stepHeader = `${'step'.padStart(5)} ${'turn'.padStart(5)}  ${'what'.padEnd(24)} ${'tokens in/out'.padStart(15)}  ${'cost'.padStart(12)}  result`;
+export const stepHeader = `${'step'.padStart(5)} ${'turn'.padStart(5)}  ${'what'.padEnd(24)} ${'tokens in/out'.padStart(15)}  ${'cost'.padStart(8)}  result`;
 
 /** One line for a step that is done; null for events that people need not see. */
-export function toStepLine(event: EventMessage, source: StepSource | null = null): string | null {
+export function toStepLine(event: EventMessage, note: StepNote | null = null): string | null {
   if (event.type === 'run.cancel_requested') return 'cancellation was asked for';
   if (event.type !== 'step.completed' && event.type !== 'step.failed') return null;
   const parsed = stepDataSchema.safeParse(event.data);
@@ -46,9 +44,13 @@ export function toStepLine(event: EventMessage, source: StepSource | null = null
   const { seq, turn, usage, cost_micro_usd: costMicroUsd } = parsed.data;
   const hasUsage = usage !== undefined && usage.input_tokens + usage.output_tokens > 0;
   const tokens = hasUsage ? `${formatCount(usage.input_tokens)}/${formatCount(usage.output_tokens)}` : '-';
-  const cost = hasUsage ? formatCost(costMicroUsd == null ? null : costMicroUsd / 1e6) : '-';
+  const cost = hasUsage ? toCost(costMicroUsd ?? null) : '-';
   const columns = [String(seq).padStart(5), String(turn).padStart(5), ` ${toWhat(parsed.data).padEnd(24)}`];
-  return `${columns.join(' ')} ${tokens.padStart(15)}  ${cost.padStart(12)}  ${toResult(parsed.data, source)}`;
+  return `${columns.join(' ')} ${tokens.padStart(15)}  ${cost.padStart(8)}  ${toResult(parsed.data, note)}`;
+}
+
+function toCost(costMicroUsd: number | null): string {
+  return costMicroUsd === null ? 'no price' : formatCost(costMicroUsd / 1e6);
 }
 
 function toWhat({ kind, purpose, tool }: StepData): string {
@@ -56,12 +58,20 @@ function toWhat({ kind, purpose, tool }: StepData): string {
   return toSafeLine(tool ?? 'tool');
 }
 
-function toResult(step: StepData, source: StepSource | null): string {
+function toResult(step: StepData, note: StepNote | null): string {
   if (step.failure !== undefined) return `FAILED ${toSafeLine(`${step.failure.type}: ${step.failure.message}`)}`;
   const failed = step.status === 'failed' ? 'FAILED ' : '';
   if (step.calls.length > 0) return `→ ${toSafeLine(step.calls.map((call) => call.tool).join(', '))}`;
-  if (source !== null) return `${failed}${toSafeLine(`${source.title ?? 'page'}  ${source.url}`)}`;
-  return `${failed}${toSafeLine(step.preview)}`;
+  if (note?.source != null) return `${failed}${toSafeLine(`${note.source.title ?? 'page'}  ${note.source.url}`)}`;
+  const asked = note === null || note.asked === '' ? '' : `${shorten(note.asked, askedChars)}  ⇒  `;
+  return `${failed}${asked}${shorten(step.preview, previewChars)}`;
+}
+
+/** The beginning of a text, on one line and harmless. */
+function shorten(text: string, limit: number): string {
+  const points = Array.from(text.replaceAll(/\s+/g, ' ').trim());
+  const shown = points.length > limit ? `${points.slice(0, limit - 1).join('')}…` : points.join('');
+  return toSafeLine(shown);
 }
 
 /** How a run ended: answer, sources, tokens, cost; on a terminal, so every text of the model is made harmless. */

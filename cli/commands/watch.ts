@@ -1,9 +1,10 @@
-import type { EventMessage, Run } from '../api-schemas.ts';
+import type { Run } from '../api-schemas.ts';
 import type { CommandContext } from '../command-context.ts';
 import { followEvents } from '../event-stream.ts';
 import { exitCodes, toExitCode } from '../exit-codes.ts';
-import { stepHeader, type StepSource, toEndLines, toStepLine } from '../run-lines.ts';
+import { stepHeader, toEndLines, toStepLine } from '../run-lines.ts';
 import { toSafeLine } from '../safe-text.ts';
+import { readNote } from '../step-note.ts';
 
 /** How a run is watched. */
 export interface WatchOptions {
@@ -42,7 +43,7 @@ export async function watchRun(context: CommandContext, options: WatchOptions): 
     for await (const event of events) {
       last = event.seq;
       if (isEventOutput) context.printJson(event);
-      else show(toStepLine(event, await readSource(context, options.id, event)));
+      else show(toStepLine(event, await readNote(client, options.id, event)));
     }
     if (detach.signal.aborted) return tellDetached(context, options, last);
     return await showEnd(context, options);
@@ -60,20 +61,6 @@ function createStepPrinter(context: CommandContext): (line: string | null) => vo
     headed = true;
     context.say(line);
   };
-}
-
-/** The page that a step read, from its record; null for other steps, and when the record is not at hand: it is a nicety. */
-async function readSource(
-  context: CommandContext,
-  id: string,
-  { type, data }: EventMessage,
-): Promise<StepSource | null> {
-  if (type !== 'step.completed' || data['kind'] === 'model' || typeof data['seq'] !== 'number') return null;
-  try {
-    return await context.client.readSource(id, data['seq']);
-  } catch {
-    return null;
-  }
 }
 
 async function showEnd(context: CommandContext, options: WatchOptions): Promise<number> {

@@ -64,7 +64,8 @@ export async function runDemo(terminal: Terminal, options: DemoOptions): Promise
     finished = result.ok;
     return result.ok ? exitCodes.ok : exitCodes.other;
   } finally {
-    if (!finished && !stop.wasAsked()) for (const line of logs) terminal.tell(line);
+    // A stack that did not start has told its log in its error.
+    if (!finished && stack !== null && !stop.wasAsked()) for (const line of logs) terminal.tell(line);
     await stack?.stop();
     if (options.keep === true) say(`kept: ${dataDirectory}`);
     else await rm(dataDirectory, { recursive: true, force: true });
@@ -98,7 +99,7 @@ async function play(stack: Stack, question: string, say: (line: string) => void)
   const records = await openRecords(stack, submitted.id);
   const over = new AbortController();
   const interruption = interruptOnce({ stack, client, runId: submitted.id, records, signal: over.signal, say });
-  await watchDemoRun({ client, id: submitted.id, records, say });
+  await watchDemoRun({ client, id: submitted.id, signal: over.signal, say });
   over.abort();
   const run: Run = await client.read(submitted.id);
   return judge({ stack, run, records, interruption: await interruption });

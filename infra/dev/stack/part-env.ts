@@ -65,10 +65,12 @@ export function toServerEnv(host: HostEnv): Env {
 }
 
 /** How a client reaches the engine: our own server, or the one that `TEMPORAL_*` names. */
-export function toTemporalEnv(host: HostEnv, ownAddress: string | null): Env {
-  if (ownAddress !== null) {
-    // An empty file, so that a person's temporal.toml with its keys does not mix with our own server.
-    return { TEMPORAL_ADDRESS: ownAddress, TEMPORAL_NAMESPACE: 'default', TEMPORAL_CONFIG_FILE: '/dev/null' };
+export function toTemporalEnv(
+  host: HostEnv,
+  own: { readonly address: string; readonly profileFile: string } | null,
+): Env {
+  if (own !== null) {
+    return { TEMPORAL_ADDRESS: own.address, TEMPORAL_NAMESPACE: 'default', TEMPORAL_CONFIG_FILE: own.profileFile };
   }
   return pick(
     host,

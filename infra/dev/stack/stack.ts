@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -182,7 +183,10 @@ class StackBuild {
       uiPort,
     });
     void this.#server.exited.then(() => this.#tellBroken('temporal', 'ended'));
-    return toTemporalEnv(env, this.#server.address);
+    // A profile without settings, so that a person's own temporal.toml with its keys does not mix with our server.
+    const profileFile = join(this.#dataDirectory, 'temporal.toml');
+    await writeFile(profileFile, '[profile.default]\n');
+    return toTemporalEnv(env, { address: this.#server.address, profileFile });
   }
 
   async #startModel(): Promise<string | null> {

@@ -1,0 +1,104 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** A server that speaks the native door's protocol, with a script instead of an engine. */
+export interface FakeApi {
+  readonly url: string;
+  readonly requests: { method: string; path: string; headers: IncomingMessage['headers']; body: string }[];
+  /** Answers of `GET /v1/research/{id}` and of the submit. */
+  run: Record<string, unknown>;
+  /** Frames of the event stream, one list a connection; `hang` keeps it open. */
+  streams: { events: object[]; hang?: boolean }[];
+  trajectory: object[];
+  steps: Record<number, object>;
+  list: object;
+  /** When set, every request is answered with it. */
+  problem: { status: number; body: object } | null;
+  readonly close: () => Promise<void>;
+}
+
+export const runId = 'rsch_01M85TX3DABA1CBEC2HMBK4BB7';
+
+/** A run as the API shows it. */
+export function aRun(more: Record<string, unknown> = {}): Record<string, unknown> {
+  return {
+    id: runId,
+    object: 'research',
+    status: 'completed',
+    outcome: 'answered',
+    stop_reason: 'answered',
+    input: 'How old is the light?',
+    answer: '17',
+    report: 'The answer is 17.',
+    sources: [{ url: 'http://127.0.0.1:8711/wiki/A', title: 'A' }],
+    usage: { input_tokens: 900, output_tokens: 100, cached_tokens: 0 },
+    cost_usd: 0.0123,
+    progress: { turn: 2, tool_calls: 1, steps: 3, phase: 'ended' },
+    stand_in: true,
+    created_at: '2026-11-24T03:50:00.000Z',
+    waitingFor: null,
+    waitUntil: null,
+    error: null,
+    ...more,
+  };
+}
+
+/** An event as the stream carries it. */
+export function anEvent(seq: number, type: string, data: object = {}): object {
+  return { seq, type, at: '2026-11-24T03:50:00.000Z', data };
+}
+
+export async function startFakeApi(): Promise<FakeApi> {
+  const server = createServer((request, response) => void answer(api, request, response));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  // A server that listens on a port has an address with one.
+  const { port } = server.address() as AddressInfo;
+  const api: FakeApi = {
+    url: `http://127.0.0.1:${port}`,
+    requests: [],
+    run: aRun(),
+    streams: [],
+    trajectory: [],
+    steps: {},
+    list: { object: 'list', data: [], first_id: null, last_id: null, has_more: false },
+    problem: null,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+  return api;
+}
+
+async function answer(api: FakeApi, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(Buffer.from(chunk));
+  const { method = 'GET', url = '/', headers } = request;
+  api.requests.push({ method, path: url, headers, body: Buffer.concat(chunks).toString() });
+  const json = (status: number, body: unknown, type = 'application/json') =>
+    response.writeHead(status, { 'content-type': type }).end(JSON.stringify(body));
+  const { pathname } = new URL(url, api.url);
+  if (api.problem !== null) json(api.problem.status, api.problem.body, 'application/problem+json');
+  else if (pathname === '/v1/research' && method === 'POST') json(202, { ...api.run, status: 'queued', outcome: null });
+  else if (pathname === '/v1/research') json(200, api.list);
+  else if (pathname.endsWith('/events')) stream(api, headers['last-event-id'], response);
+  else if (pathname.endsWith('/trajectory'))
+    response.end(api.trajectory.map((line) => JSON.stringify(line)).join('\n'));
+  else if (/\/steps\/\d+$/.test(pathname)) json(200, api.steps[Number(pathname.split('/').at(-1))] ?? {});
+  else if (pathname.endsWith('/cancel')) json(202, api.run);
+  else json(200, api.run);
+}
+
+/** Like the door: events after the last one that the client names, each with its number as id. */
+function stream(api: FakeApi, lastEventId: string | string[] | undefined, response: ServerResponse): void {
+  const after = lastEventId === undefined ? -1 : Number(lastEventId);
+  const next = api.streams.shift() ?? { events: [] };
+  response.writeHead(200, { 'content-type': 'text/event-stream' });
+  response.write('retry: 1000\n\n: heartbeat\n\n');
+  for (const event of next.events) {
+    const { seq, type } = event as { seq: number; type: string };
+    if (seq > after) response.write(`id: ${seq}\nevent: ${type}\ndata: ${JSON.stringify(event)}\n\n`);
+  }
+  if (next.hang !== true) response.end();
+}
