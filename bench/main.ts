@@ -3,11 +3,12 @@ import { z } from 'zod';
 import { AppError, toAppError } from '../domain/errors.ts';
 import { type BenchContext, openBenchContext } from './support/bench-context.ts';
 import { describeEnvironment } from './support/environment.ts';
+import { runHistoryBench } from './history/history-bench.ts';
 import { type OverheadOptions, runOverheadBench } from './overhead/overhead-bench.ts';
 
 const count = z.coerce.number().int().min(1).max(100_000);
 const argumentsSchema = z.strictObject({
-  name: z.enum(['overhead']),
+  name: z.enum(['history', 'overhead']),
   json: z.boolean().default(false),
   turns: count.optional(),
   pairs: count.optional(),
@@ -61,6 +62,7 @@ function toOverheadOptions(values: Arguments): OverheadOptions {
 
 const benches: Readonly<Record<Arguments['name'], (context: BenchContext, values: Arguments) => Promise<BenchResult>>> =
   {
+    history: (context, values) => runHistoryBench(context, { turns: values.turns ?? 600, pairs: values.pairs ?? 3 }),
     overhead: (context, values) => runOverheadBench(context, toOverheadOptions(values)),
   };
 
