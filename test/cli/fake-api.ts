@@ -1,5 +1,4 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 
 /** A server that speaks the native door's protocol, with a script instead of an engine. */
 export interface FakeApi {
@@ -8,7 +7,7 @@ export interface FakeApi {
   /** Answers of `GET /v1/research/{id}` and of the submit. */
   run: Record<string, unknown>;
   /** Frames of the event stream, one list a connection; `hang` keeps it open. */
-  streams: { events: object[]; hang?: boolean }[];
+  streams: { events: readonly FakeEvent[]; hang?: boolean }[];
   trajectory: object[];
   steps: Record<number, object>;
   list: object;
@@ -43,16 +42,23 @@ export function aRun(more: Record<string, unknown> = {}): Record<string, unknown
   };
 }
 
+interface FakeEvent {
+  readonly seq: number;
+  readonly type: string;
+  readonly at: string;
+  readonly data: object;
+}
+
 /** An event as the stream carries it. */
-export function anEvent(seq: number, type: string, data: object = {}): object {
+export function anEvent(seq: number, type: string, data: object = {}): FakeEvent {
   return { seq, type, at: '2026-11-24T03:50:00.000Z', data };
 }
 
 export async function startFakeApi(): Promise<FakeApi> {
   const server = createServer((request, response) => void answer(api, request, response));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  // A server that listens on a port has an address with one.
-  const { port } = server.address() as AddressInfo;
+  const address = server.address();
+  const port = typeof address === 'object' ? address?.port : undefined;
   const api: FakeApi = {
     url: `http://127.0.0.1:${port}`,
     requests: [],
@@ -77,27 +83,26 @@ async function answer(api: FakeApi, request: IncomingMessage, response: ServerRe
   const { method = 'GET', url = '/', headers } = request;
   api.requests.push({ method, path: url, headers, body: Buffer.concat(chunks).toString() });
   const json = (status: number, body: unknown, type = 'application/json') =>
-    response.writeHead(status, { 'content-type': type }).end(JSON.stringify(body));
+    response.writeHead(status, { 'content-type': type }).end(JSON.stringify(body ?? {}));
   const { pathname } = new URL(url, api.url);
   if (api.problem !== null) json(api.problem.status, api.problem.body, 'application/problem+json');
   else if (pathname === '/v1/research' && method === 'POST') json(202, { ...api.run, status: 'queued', outcome: null });
   else if (pathname === '/v1/research') json(200, api.list);
-  else if (pathname.endsWith('/events')) stream(api, headers['last-event-id'], response);
+  else if (pathname.endsWith('/events')) stream(api, String(headers['last-event-id'] ?? -1), response);
   else if (pathname.endsWith('/trajectory'))
     response.end(api.trajectory.map((line) => JSON.stringify(line)).join('\n'));
-  else if (/\/steps\/\d+$/.test(pathname)) json(200, api.steps[Number(pathname.split('/').at(-1))] ?? {});
-  else if (pathname.endsWith('/cancel')) json(202, api.run);
-  else json(200, api.run);
+  else if (pathname.includes('/steps/')) json(200, api.steps[Number(pathname.split('/').at(-1))]);
+  else json(pathname.endsWith('/cancel') ? 202 : 200, api.run);
 }
 
 /** Like the door: events after the last one that the client names, each with its number as id. */
-function stream(api: FakeApi, lastEventId: string | string[] | undefined, response: ServerResponse): void {
-  const after = lastEventId === undefined ? -1 : Number(lastEventId);
+function stream(api: FakeApi, lastEventId: string, response: ServerResponse): void {
+  const after = Number(lastEventId);
   const next = api.streams.shift() ?? { events: [] };
   response.writeHead(200, { 'content-type': 'text/event-stream' });
   response.write('retry: 1000\n\n: heartbeat\n\n');
   for (const event of next.events) {
-    const { seq, type } = event as { seq: number; type: string };
+    const { seq, type } = event;
     if (seq > after) response.write(`id: ${seq}\nevent: ${type}\ndata: ${JSON.stringify(event)}\n\n`);
   }
   if (next.hang !== true) response.end();

@@ -27,6 +27,8 @@ const standInDelayMs = 700;
 /** How many log lines of the parts are shown when something went wrong. */
 const LOG_LINES = 60;
 
+type Say = (line: string) => void;
+
 /**
  * Starts a stack of its own, asks a question, kills the model worker during a call, and shows that nothing was lost or paid twice.
  *
@@ -34,43 +36,69 @@ const LOG_LINES = 60;
  */
 export async function runDemo(terminal: Terminal, options: DemoOptions): Promise<number> {
   const say = options.json === true ? terminal.tell : terminal.print;
-  const env = loadStackEnv(terminal.env);
-  const stamp = new Date().toISOString().replaceAll(/[-:T]/g, '').slice(0, 14);
-  const dataDirectory = join(env.LONGHAUL_DATA_DIR, `demo-${stamp}-${process.pid}`);
-  const logs: string[] = [];
+  const { LONGHAUL_DATA_DIR: parent } = loadStackEnv(terminal.env);
+  const name = `demo-${new Date().toISOString().replaceAll(/\D/g, '').slice(0, 14)}-${process.pid}`;
+  const dataDirectory = join(parent, name);
   const stop = createStop(terminal);
-  let stack: Stack | null = null;
-  let finished = false;
   try {
     say('Longhaul demo: a real Temporal server, five worker pools and the API, each a process of this machine');
-    stack = await Promise.race([
-      startStack({
-        // A demo never touches what is recorded elsewhere: store and prefix are its own.
-        env: { ...terminal.env, LONGHAUL_STORE: undefined, LONGHAUL_QUEUE_PREFIX: `demo-${stamp}-${process.pid}-` },
-        dataDirectory,
-        ports: 'free',
-        ui: false,
-        ...(options.corpus === undefined ? {} : { corpus: options.corpus }),
-        builtInCorpus: options.question === undefined,
-        standInDelayMs,
-        log: (line) => keepLast(logs, line),
-        report: (line) => say(`  ${line}`),
-      }),
-      stop.asked,
-    ]);
-    const result = await Promise.race([play(stack, options.question ?? demoQuestion, say), stop.asked]);
+    const result = await runInStack({ terminal, options, name, dataDirectory, say, stop });
     for (const line of toClosing(result)) say(line);
     if (options.json === true) terminal.print(JSON.stringify(result));
-    finished = result.ok;
     return result.ok ? exitCodes.ok : exitCodes.other;
   } finally {
-    // A stack that did not start has told its log in its error.
-    if (!finished && stack !== null && !stop.wasAsked()) for (const line of logs) terminal.tell(line);
-    await stack?.stop();
     if (options.keep === true) say(`kept: ${dataDirectory}`);
     else await rm(dataDirectory, { recursive: true, force: true });
     stop.release();
   }
+}
+
+interface DemoRoom {
+  readonly terminal: Terminal;
+  readonly options: DemoOptions;
+  /** Of the demo: also the prefix of its task queues. */
+  readonly name: string;
+  readonly dataDirectory: string;
+  readonly say: Say;
+  readonly stop: Stop;
+}
+
+/** The whole play in a stack of its own; nothing of it is left when this returns or throws. */
+async function runInStack({ terminal, options, name, dataDirectory, say, stop }: DemoRoom): Promise<DemoResult> {
+  const logs: string[] = [];
+  const starting = startStack({
+    // A demo never touches what is recorded elsewhere: store and task queues are its own.
+    env: { ...terminal.env, LONGHAUL_STORE: undefined, LONGHAUL_QUEUE_PREFIX: `${name}-` },
+    dataDirectory,
+    ports: 'free',
+    ui: false,
+    ...(options.corpus === undefined ? {} : { corpus: options.corpus }),
+    builtInCorpus: options.question === undefined,
+    standInDelayMs,
+    signal: stop.signal,
+    log: (line) => keepLast(logs, line),
+    report: (line) => say(`  ${line}`),
+  });
+  const stack = await starting;
+  try {
+    const result = await Promise.race([
+      play(stack, options.question ?? demoQuestion, say),
+      stop.asked,
+      toBroken(stack),
+    ]);
+    if (!result.ok) for (const line of logs) terminal.tell(line);
+    return result;
+  } catch (error) {
+    if (!stop.signal.aborted) for (const line of logs) terminal.tell(line);
+    throw error;
+  } finally {
+    await stack.stop();
+  }
+}
+
+/** A part that ends unasked ends the demo. @throws AppError `Engine.Unavailable` */
+async function toBroken(stack: Stack): Promise<never> {
+  throw new AppError('Engine.Unavailable', { what: await stack.broken, mend: 'The log above says why.' });
 }
 
 function keepLast(lines: string[], line: string): void {
@@ -78,21 +106,28 @@ function keepLast(lines: string[], line: string): void {
   if (lines.length > LOG_LINES) lines.shift();
 }
 
-/** Ctrl-C ends the demo, and everything that it started; a second one does not wait. */
-function createStop(terminal: Terminal) {
-  const asked = Promise.withResolvers<never>();
-  asked.promise.catch(() => {});
-  let count = 0;
-  const release = terminal.onInterrupt(() => {
-    count += 1;
-    if (count > 1) process.exit(exitCodes.cancelled);
-    terminal.tell('ending the demo');
-    asked.reject(new AppError('Run.Cancelled', { what: 'Ctrl-C ended the demo' }));
-  });
-  return { asked: asked.promise, wasAsked: () => count > 0, release };
+interface Stop {
+  /** Rejects at the first Ctrl-C. */
+  readonly asked: Promise<never>;
+  readonly signal: AbortSignal;
+  readonly release: () => void;
 }
 
-async function play(stack: Stack, question: string, say: (line: string) => void): Promise<DemoResult> {
+/** Ctrl-C ends the demo, and everything that it started; a second one does not wait. */
+function createStop(terminal: Terminal): Stop {
+  const asked = Promise.withResolvers<never>();
+  asked.promise.catch(() => {});
+  const controller = new AbortController();
+  const release = terminal.onInterrupt(() => {
+    if (controller.signal.aborted) process.exit(exitCodes.cancelled);
+    terminal.tell('ending the demo');
+    controller.abort();
+    asked.reject(new AppError('Run.Cancelled', { what: 'Ctrl-C ended the demo' }));
+  });
+  return { asked: asked.promise, signal: controller.signal, release };
+}
+
+async function play(stack: Stack, question: string, say: Say): Promise<DemoResult> {
   const client = createApiClient(stack.urls.api);
   const submitted = await client.submit({ input: question }, null);
   for (const line of toOpening(stack, question, submitted.id)) say(line);

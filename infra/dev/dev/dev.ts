@@ -22,48 +22,61 @@ export async function runDev(terminal: Terminal, options: DevOptions): Promise<n
   requireNoOther(dataDirectory);
   const interrupts = createInterrupts(terminal);
   try {
-    const starting = startStack({
+    const stack = await startStack({
       env: terminal.env,
       dataDirectory,
       ports: 'fixed',
       ui: true,
       ...options,
+      signal: interrupts.signal,
       log: terminal.print,
       report: (line) => terminal.print(`${'dev'.padEnd(12)} │ ${line}`),
     });
-    const stack = await Promise.race([starting, interrupts.second.then(() => process.exit(exitCodes.other))]);
     return await hold(stack, terminal, interrupts);
+  } catch (error) {
+    if (interrupts.signal.aborted) return exitCodes.ok;
+    throw error;
   } finally {
     interrupts.release();
   }
 }
 
 interface Interrupts {
+  /** Aborts at the first Ctrl-C. */
+  readonly signal: AbortSignal;
   readonly first: Promise<void>;
-  readonly second: Promise<void>;
   readonly release: () => void;
+  /** What a second Ctrl-C does. */
+  kill: () => void;
 }
 
 function createInterrupts(terminal: Terminal): Interrupts {
   const first = Promise.withResolvers<void>();
-  const second = Promise.withResolvers<void>();
-  let count = 0;
-  const release = terminal.onInterrupt(() => {
-    count += 1;
-    if (count === 1) first.resolve();
-    else second.resolve();
-  });
-  return { first: first.promise, second: second.promise, release };
+  const controller = new AbortController();
+  const interrupts: Interrupts = {
+    signal: controller.signal,
+    first: first.promise,
+    kill: () => process.exit(exitCodes.other),
+    release: terminal.onInterrupt(() => {
+      if (controller.signal.aborted) return interrupts.kill();
+      terminal.print('ending: steps in flight get a moment to finish; Ctrl-C again kills');
+      controller.abort();
+      first.resolve();
+    }),
+  };
+  return interrupts;
 }
 
 async function hold(stack: Stack, terminal: Terminal, interrupts: Interrupts): Promise<number> {
+  interrupts.kill = () => {
+    stack.kill();
+    process.exit(exitCodes.other);
+  };
   for (const line of await toPartTable(stack)) terminal.print(line);
   const broken = await Promise.race([interrupts.first.then(() => null), stack.broken]);
   if (broken !== null) terminal.tell(`${broken}: ending everything`);
-  else terminal.print('ending: steps in flight may finish; Ctrl-C again kills');
-  const killed = interrupts.second.then(() => stack.kill());
-  await Promise.race([stack.stop(), killed]);
-  terminal.print('all parts have ended; what is recorded stays in ' + stack.dataDirectory);
+  await stack.stop();
+  terminal.print(`all parts have ended; what is recorded stays in ${stack.dataDirectory}`);
   return broken === null ? exitCodes.ok : exitCodes.other;
 }
 

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { removeDevState, writeDevState } from '../../../cli/dev-state.ts';
+import { AppError } from '../../../domain/errors.ts';
 import { type PoolName, poolNames } from '../../../domain/tools.ts';
 import { demoCorpusFolder } from '../corpus/demo-question.ts';
 import { findFreePort, requirePort } from '../ports.ts';
@@ -33,6 +34,8 @@ export interface StackOptions {
   readonly builtInCorpus?: boolean;
   /** How long the stand-in takes for a reply. Absent: no time at all. */
   readonly standInDelayMs?: number;
+  /** Gives up starting; whatever is there already is ended. A running stack is ended with `stop`. */
+  readonly signal?: AbortSignal;
   /** Takes the parts' log lines, prefixed. */
   readonly log: Report;
   /** Takes what is being done, for a person who waits. */
@@ -99,11 +102,20 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const env = loadStackEnv(options.env);
   const build = new StackBuild(options, env, startPartGuard());
   try {
-    return await build.run();
+    return await Promise.race([build.run(), toAborted(options.signal)]);
   } catch (error) {
     await build.stop();
     throw error;
   }
+}
+
+/** @throws AppError `Run.Cancelled` when the signal aborts */
+function toAborted(signal: AbortSignal | undefined): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const abort = (): void => reject(new AppError('Run.Cancelled', { what: 'the start of the stack was given up' }));
+    if (signal?.aborted === true) abort();
+    signal?.addEventListener('abort', abort, { once: true });
+  });
 }
 
 interface CorpusPlace {
@@ -182,6 +194,7 @@ class StackBuild {
       port,
       uiPort,
     });
+    if (this.#stopping) this.#server.kill();
     void this.#server.exited.then(() => this.#tellBroken('temporal', 'ended'));
     // A profile without settings, so that a person's own temporal.toml with its keys does not mix with our server.
     const profileFile = join(this.#dataDirectory, 'temporal.toml');
@@ -236,6 +249,7 @@ class StackBuild {
 
   async #part(name: string, args: readonly string[], env: Readonly<Record<string, string>>): Promise<Part> {
     const part = await startPart({ name, args, env, guard: this.#guard, report: this.#options.log });
+    // The start was given up while this part was on its way.
     if (this.#stopping) part.kill();
     void part.exited.then((how) => this.#tellBroken(name, how));
     return part;
