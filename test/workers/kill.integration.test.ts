@@ -65,16 +65,16 @@ const longRun = (house: House) =>
 /** Kills the worker of each pool in turn, again and again, each time after some progress; gives the number of kills. */
 async function killInTurn(house: House, { run, handle }: Submitted): Promise<number> {
   let kills = 0;
-  let ended = false;
-  void handle.result().then(
-    () => (ended = true),
-    () => (ended = true),
-  );
-  for (let seq = 40; !ended && kills < 3 * poolNames.length; seq += 70) {
+  const state = { ended: false };
+  const onEnd = () => {
+    state.ended = true;
+  };
+  void handle.result().then(onEnd, onEnd);
+  for (let seq = 40; !state.ended && kills < 3 * poolNames.length; seq += 70) {
     await waitFor(
       `step ${seq}`,
       async () => {
-        if (ended) return true;
+        if (state.ended) return true;
         return (await house.storage.objects.head(
           `t/default/runs/${run.runId}/steps/${String(seq).padStart(8, '0')}`,
         )) === null
@@ -83,7 +83,7 @@ async function killInTurn(house: House, { run, handle }: Submitted): Promise<num
       },
       120_000,
     );
-    if (ended) break;
+    if (state.ended) break;
     const pool = poolNames[kills % poolNames.length];
     if (pool === undefined) break;
     await house.processOf(pool).killWorker();
