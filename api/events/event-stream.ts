@@ -45,16 +45,18 @@ export function toEventStream(options: StreamOptions): ReadableStream<Uint8Array
         pending ??= items.next();
         const item = await raceHeartbeat(pending, options.heartbeatMs);
         if (item === 'heartbeat') {
-          controller.enqueue(encoder.encode(': heartbeat\n\n'));
+          if (!isClosed) controller.enqueue(encoder.encode(': heartbeat\n\n'));
           return;
         }
         pending = null;
+        if (isClosed) return;
         if (item.done === true) {
           close();
           controller.close();
         } else if (typeof item.value === 'string') controller.enqueue(encoder.encode(comments[item.value]));
         else controller.enqueue(encoder.encode(toFrame(item.value)));
       } catch (error) {
+        if (isClosed) return;
         options.onError(toAppError(error).message);
         close();
         controller.close();

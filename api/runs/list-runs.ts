@@ -42,8 +42,8 @@ export function parseCursor(field: 'after' | 'before', cursor: string): string {
   const runId = fromPublicId(cursor);
   if (runId !== null) return runId;
   throw new AppError('Input.BadCursor', {
-    field,
-    what: `${field}: a cursor is the id of a run, such as first_id or last_id of a page`,
+    field: `/${field}`,
+    what: `/${field}: a cursor is the id of a run, such as first_id or last_id of a page`,
     mend: 'Begin again without a cursor.',
   });
 }

@@ -1,0 +1,128 @@
+import { defaultPayloadConverter } from '@temporalio/common';
+import type { EngineEvent } from '../../api/ports.ts';
+
+const payloads = (value: unknown) => ({ payloads: [defaultPayloadConverter.toPayload(value)] });
+const startMs = Date.parse('2026-11-24T00:00:00.000Z');
+
+/** Builds one execution's history by hand, event by event, as the engine would send it. */
+export function createHistory() {
+  const events: EngineEvent[] = [];
+  const add = (attributes: Partial<EngineEvent>): number => {
+    const eventId = events.length + 1;
+    const seconds = Math.floor(startMs / 1_000) + eventId;
+    // The engine's 64-bit numbers come as plain numbers when they are small.
+    events.push({ eventId, eventTime: { seconds, nanos: 5e8 }, ...attributes } as unknown as EngineEvent);
+    return eventId;
+  };
+  const builder = {
+    events,
+    started: (input: object, continuedFrom = '') => {
+      add({
+        workflowExecutionStartedEventAttributes: { continuedExecutionRunId: continuedFrom, input: payloads(input) },
+      });
+      return builder;
+    },
+    /** Decisions of the workflow: no event of ours. */
+    decided: () => {
+      add({ workflowTaskScheduledEventAttributes: {} });
+      add({ workflowTaskStartedEventAttributes: {} });
+      add({ workflowTaskCompletedEventAttributes: {} });
+      return builder;
+    },
+    scheduled: (activity: string, input: object, queue = 'model') =>
+      add({
+        activityTaskScheduledEventAttributes: {
+          activityType: { name: activity },
+          taskQueue: { name: queue },
+          input: payloads(input),
+        },
+      }),
+    completed: (scheduledEventId: number, result: unknown) => {
+      add({ activityTaskStartedEventAttributes: {} });
+      // The engine's numbers are 64-bit; a plain one is what small ones arrive as.
+      add({
+        activityTaskCompletedEventAttributes: { scheduledEventId: scheduledEventId as never, result: payloads(result) },
+      });
+      return builder;
+    },
+    failed: (scheduledEventId: number, type: string, message: string) => {
+      add({
+        activityTaskFailedEventAttributes: {
+          scheduledEventId: scheduledEventId as never,
+          failure: { message, applicationFailureInfo: { type } },
+        },
+      });
+      return builder;
+    },
+    timedOut: (scheduledEventId: number) => {
+      add({
+        activityTaskTimedOutEventAttributes: {
+          scheduledEventId: scheduledEventId as never,
+          failure: { message: 'activity ScheduleToClose timeout', timeoutFailureInfo: {} },
+        },
+      });
+      return builder;
+    },
+    cancelledActivity: (scheduledEventId: number) => {
+      add({ activityTaskCanceledEventAttributes: { scheduledEventId: scheduledEventId as never } });
+      return builder;
+    },
+    upserted: () => {
+      add({ upsertWorkflowSearchAttributesEventAttributes: {} });
+      return builder;
+    },
+    cancelRequested: () => {
+      add({ workflowExecutionCancelRequestedEventAttributes: {} });
+      return builder;
+    },
+    updateAccepted: (name: string) => {
+      add({ workflowExecutionUpdateAcceptedEventAttributes: { acceptedRequest: { input: { name } } } });
+      return builder;
+    },
+    continuedAsNew: (newExecutionRunId: string) => {
+      add({ workflowExecutionContinuedAsNewEventAttributes: { newExecutionRunId } });
+      return builder;
+    },
+    done: (result: unknown) => {
+      add({ workflowExecutionCompletedEventAttributes: { result: payloads(result) } });
+      return builder;
+    },
+    failedRun: (type: string, message: string) => {
+      add({ workflowExecutionFailedEventAttributes: { failure: { message, applicationFailureInfo: { type } } } });
+      return builder;
+    },
+    cancelledRun: () => {
+      add({ workflowExecutionCanceledEventAttributes: {} });
+      return builder;
+    },
+    terminated: () => {
+      add({ workflowExecutionTerminatedEventAttributes: {} });
+      return builder;
+    },
+  };
+  return builder;
+}
+
+/** A receipt of a model step. */
+export const aModelReceipt = (change: object = {}) => ({
+  recordDigest: 'a'.repeat(64),
+  contentTokens: 10,
+  usage: { inputTokens: 100, outputTokens: 20, cachedTokens: 50 },
+  costMicroUsd: 7,
+  stop: 'calls',
+  calls: [{ tool: 'echo', pool: 'tools', callIndex: 0 }],
+  boxed: false,
+  preview: 'a thought',
+  ...change,
+});
+
+/** A receipt of a tool step. */
+export const aToolReceipt = (change: object = {}) => ({
+  recordDigest: 'b'.repeat(64),
+  contentTokens: 5,
+  usage: { inputTokens: 0, outputTokens: 0, cachedTokens: 0 },
+  costMicroUsd: 0,
+  status: 'ok',
+  preview: 'an observation',
+  ...change,
+});
