@@ -1,20 +1,28 @@
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { AppError, toAppError } from '../domain/errors.ts';
+import { poolNames } from '../domain/tools.ts';
 import { type BenchContext, openBenchContext } from './support/bench-context.ts';
 import { describeEnvironment } from './support/environment.ts';
 import { runHistoryBench } from './history/history-bench.ts';
 import { type OverheadOptions, runOverheadBench } from './overhead/overhead-bench.ts';
+import { type RecoveryOptions, runRecoveryBench } from './recovery/recovery-bench.ts';
 
 const count = z.coerce.number().int().min(1).max(100_000);
 const argumentsSchema = z.strictObject({
-  name: z.enum(['history', 'overhead']),
+  name: z.enum(['history', 'overhead', 'recovery']),
   json: z.boolean().default(false),
   turns: count.optional(),
   pairs: count.optional(),
   runs: count.optional(),
   'run-turns': count.optional(),
   'run-pairs': count.optional(),
+  kills: count.optional(),
+  pools: z
+    .string()
+    .transform((text) => text.split(','))
+    .pipe(z.array(z.enum(poolNames)))
+    .optional(),
   'cpu-prof': z.string().min(1).optional(),
 });
 type Arguments = z.infer<typeof argumentsSchema>;
@@ -37,6 +45,8 @@ function readArguments(): Arguments {
     runs: text,
     'run-turns': text,
     'run-pairs': text,
+    kills: text,
+    pools: text,
     'cpu-prof': text,
   } as const;
   const { values, positionals } = parseArgs({ options, allowPositionals: true });
@@ -60,10 +70,15 @@ function toOverheadOptions(values: Arguments): OverheadOptions {
   };
 }
 
+function toRecoveryOptions(values: Arguments): RecoveryOptions {
+  return { kills: values.kills ?? 10, pools: values.pools ?? poolNames };
+}
+
 const benches: Readonly<Record<Arguments['name'], (context: BenchContext, values: Arguments) => Promise<BenchResult>>> =
   {
     history: (context, values) => runHistoryBench(context, { turns: values.turns ?? 600, pairs: values.pairs ?? 3 }),
     overhead: (context, values) => runOverheadBench(context, toOverheadOptions(values)),
+    recovery: (context, values) => runRecoveryBench(context, toRecoveryOptions(values)),
   };
 
 async function main(): Promise<number> {
