@@ -11,9 +11,20 @@ export function digestText(text: string): string {
   return bytesToHex(sha256(utf8ToBytes(text)));
 }
 
-/** RFC 8785 canonical JSON: one text for one value, whatever the order of its keys. `undefined` members are left out. */
+/**
+ * RFC 8785 canonical JSON: one text for one value, whatever the order of its keys. `undefined` members are left out.
+ *
+ * Half a surrogate pair, which RFC 8785 refuses and models do write, counts as U+FFFD, which UTF-8 makes of it anyway.
+ */
 export function toCanonicalJson(value: unknown): string {
-  return canonicalize(value) ?? 'null';
+  return canonicalize(toWellFormed(value)) ?? 'null';
+}
+
+function toWellFormed(value: unknown): unknown {
+  if (typeof value === 'string') return value.toWellFormed();
+  if (Array.isArray(value)) return value.map(toWellFormed);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key.toWellFormed(), toWellFormed(member)]));
 }
 
 /** SHA-256 of {@link toCanonicalJson}. */
