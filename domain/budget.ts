@@ -83,13 +83,15 @@ export function checkReservations(
   const tokens = reservations.reduce((sum, call) => sum + call.promptTokens + call.completionTokens, 0);
   if (limits.maxTokens !== null && spent.inputTokens + spent.outputTokens + tokens > limits.maxTokens) return 'tokens';
   if (limits.maxCostMicroUsd === null || spent.costMicroUsd === null) return null;
-  const cost = reservations.reduce(
-    (sum, call) =>
-      sum +
-      (costOf({ inputTokens: call.promptTokens, outputTokens: call.completionTokens, cachedTokens: 0 }, prices) ?? 0),
-    0,
-  );
+  const cost = reservations.reduce((sum, call) => sum + worstCostOf(call, prices), 0);
   return spent.costMicroUsd + cost > limits.maxCostMicroUsd ? 'cost' : null;
+}
+
+/** The whole prompt at the dearer of its two prices: nothing says that a cached token is the cheaper one. */
+function worstCostOf(call: Reservation, prices: Prices | null): number {
+  const usage = { inputTokens: call.promptTokens, outputTokens: call.completionTokens, cachedTokens: 0 };
+  const cached = { ...usage, cachedTokens: call.promptTokens };
+  return Math.max(costOf(usage, prices) ?? 0, costOf(cached, prices) ?? 0);
 }
 
 /** Adds what a call did use. */
