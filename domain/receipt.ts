@@ -39,14 +39,17 @@ export interface ToolReceipt {
 /** Code points of a receipt's preview. */
 export const previewChars = 72;
 
+/** What is looked at for a preview, in UTF-16 units. */
+const maxPreviewedUnits = 4 * previewChars;
+
 /** The first words of a text on one line, for people who read histories. */
 export function toPreview(text: string): string {
-  const line = text
-    .slice(0, 4 * previewChars)
-    .replaceAll(/\s+/gu, ' ')
-    .trim();
-  const points = Array.from(line);
-  return points.length <= previewChars ? line : `${points.slice(0, previewChars - 1).join('')}…`;
+  const beginning = text.slice(0, maxPreviewedUnits);
+  // A cut may fall inside a character; half of it is not shown.
+  const whole = beginning.isWellFormed() ? beginning : beginning.replace(/[\ud800-\udbff]$/, '');
+  const points = Array.from(whole.replaceAll(/\s+/gu, ' ').trim());
+  if (points.length <= previewChars && beginning.length === text.length) return points.join('');
+  return `${points.slice(0, previewChars - 1).join('')}…`;
 }
 
 /** The task queue of a pool; a prefix keeps installations (and tests) on one server apart. */
