@@ -1,8 +1,9 @@
-import type { Server } from 'node:http';
-import { createAdaptorServer } from '@hono/node-server';
+import { createServer, type Server } from 'node:http';
+import { getRequestListener } from '@hono/node-server';
 import type { Hono } from 'hono';
 import { AppError } from '../domain/errors.ts';
 import type { ApiEnv } from './http/api-env.ts';
+import { problemResponse } from './http/problem.ts';
 
 /** A server that listens. */
 export interface ApiServer {
@@ -21,12 +22,26 @@ export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/u.test(host);
 }
 
+/** A request that is none before it reaches a route: its Host or its path cannot be read. */
+function answerUnreadable(): Response {
+  return problemResponse({
+    type: 'urn:longhaul:problem:invalid_request',
+    title: 'not a request',
+    status: 400,
+    detail: 'The Host header or the path of this request cannot be read.',
+    instance: '',
+    code: 'invalid_request',
+    errors: [],
+  });
+}
+
 /** Listens on a loopback address. @throws AppError `Config.Invalid` when the port is taken, or the address is none of ours */
 export async function serveApi(app: Hono<ApiEnv>, host: string, port: number): Promise<ApiServer> {
-  const server = createAdaptorServer({
-    fetch: app.fetch,
-    serverOptions: { maxHeaderSize: maxHeaderBytes, requestTimeout: requestMs, headersTimeout: requestMs },
-  });
+  const listener = getRequestListener(app.fetch, { errorHandler: answerUnreadable });
+  const server = createServer(
+    { maxHeaderSize: maxHeaderBytes, requestTimeout: requestMs, headersTimeout: requestMs },
+    (request, response) => void listener(request, response),
+  );
   await listen(server, { host, port });
   const address = server.address();
   const bound = typeof address === 'object' && address !== null ? address.port : port;
@@ -34,14 +49,12 @@ export async function serveApi(app: Hono<ApiEnv>, host: string, port: number): P
   const close = () =>
     (closing ??= new Promise((resolve) => {
       server.close(() => resolve());
-      if ('closeAllConnections' in server) server.closeAllConnections();
+      server.closeAllConnections();
     }));
   return { port: bound, close };
 }
 
-type AdaptorServer = ReturnType<typeof createAdaptorServer> | Server;
-
-function listen(server: AdaptorServer, place: { readonly host: string; readonly port: number }): Promise<void> {
+function listen(server: Server, place: { readonly host: string; readonly port: number }): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (cause: Error) => {
       const isTaken = 'code' in cause && cause.code === 'EADDRINUSE';

@@ -1,4 +1,6 @@
 import { monotonicFactory } from 'ulid';
+import { z } from 'zod';
+import { eventListSchema } from '../../api/events/event-view.ts';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { createApi, type Api } from '../../api/create-api.ts';
 import { createTemporalEngine } from '../../api/engine/temporal-engine.ts';
@@ -63,7 +65,7 @@ beforeAll(async () => {
     ownHosts: () => ownHosts,
     now: () => Date.now(),
     newUlid: (nowMs) => nextUlid(nowMs),
-    log: { info: () => {}, warn: () => {}, error: (facts, message) => console.error(message, facts) },
+    log: { info: () => {}, warn: () => {}, error: () => {} },
   };
   api = createApi(ports);
   server = await serveApi(api.app, '127.0.0.1', 0);
@@ -94,6 +96,8 @@ async function submit(body: object, headers: Record<string, string> = {}) {
 
 const read = async (id: string): Promise<RunView> =>
   runSchema.parse(await (await fetch(`${url}/v1/research/${id}`)).json());
+
+const list = async (query: string) => runListSchema.parse(await (await fetch(`${url}/v1/research?${query}`)).json());
 
 const cancel = (id: string) => fetch(`${url}/v1/research/${id}/cancel`, { method: 'POST' });
 
@@ -145,7 +149,8 @@ describe('the API on a real engine', () => {
     const { runId: lastId } = await house.client.workflow.getHandle(toWorkflowId(run)).describe();
     const last = await ports.engine.readHistory({ run, executionId: lastId, pageToken: null, wait: false, signal });
     const input = decodeFirst(last.events[0]?.workflowExecutionStartedEventAttributes?.input);
-    const ownEvents = walked.length - (input as { carry: { nextEvent: number } }).carry.nextEvent;
+    const { carry } = z.object({ carry: z.object({ nextEvent: z.int() }) }).parse(input);
+    const ownEvents = walked.length - carry.nextEvent;
     const eligible = last.events.filter(
       (event) =>
         event.activityTaskScheduledEventAttributes ??
@@ -165,10 +170,8 @@ describe('the API on a real engine', () => {
     expect((await stream(finished.id, all.length - 1)).status).toBe(204);
     const paged: unknown[] = [];
     for (let after = ''; ;) {
-      const page = (await (await fetch(`${url}/v1/research/${finished.id}/events?limit=97${after}`)).json()) as {
-        data: { seq: number }[];
-        has_more: boolean;
-      };
+      const answer = await fetch(`${url}/v1/research/${finished.id}/events?limit=97${after}`);
+      const page = eventListSchema.parse(await answer.json());
       paged.push(...page.data);
       if (!page.has_more) break;
       after = `&after_seq=${page.data.at(-1)?.seq}`;
@@ -195,7 +198,7 @@ describe('the API on a real engine', () => {
     const lines = text
       .trimEnd()
       .split('\n')
-      .map((line) => JSON.parse(line) as Record<string, unknown>);
+      .map((line) => z.record(z.string(), z.unknown()).parse(JSON.parse(line)));
     const { type: first, digest, ...manifest } = lines[0] ?? {};
     expect(first).toBe('run');
     expect(digestManifest(runManifestSchema.parse(manifest))).toBe(digest);
@@ -203,7 +206,8 @@ describe('the API on a real engine', () => {
     let chain = trajectoryRoot;
     for (const { type, digest: stepDigest, ...rest } of lines.slice(1, -1)) {
       expect(type).toBe('step');
-      const contents = (rest['contents'] as { text: string }[]).map(({ text: _text, ...ref }) => ref);
+      const shown = z.array(z.looseObject({ text: z.string() })).parse(rest['contents']);
+      const contents = shown.map(({ text: _text, ...ref }) => ref);
       const record = stepRecordSchema.parse({ ...rest, contents });
       expect(digestRecord(record)).toBe(stepDigest);
       head = extendHead(head, String(stepDigest));
@@ -248,8 +252,6 @@ describe('the API on a real engine', () => {
     const ids = new Set<string>();
     for (let index = 0; index < 5; index += 1)
       ids.add((await submit({ input: `run ${index}`, profile: 'echoes' })).run.id);
-    const list = async (query: string) =>
-      runListSchema.parse(await (await fetch(`${url}/v1/research?${query}`)).json());
     await waitFor('all runs in the index', async () => {
       const { data } = await list('limit=100');
       return [...ids].every((id) => data.some((run) => run.id === id)) ? true : null;
@@ -320,18 +322,15 @@ describe('the API on a real engine', () => {
     expect(events.at(-1)?.event).toBe('run.cancelled');
   });
 
-  it('an engine that is away: → 503 with Retry-After within 5 s', async () => {
+  it('an engine that is away: → 503 with Retry-After, without waiting for it to come back', async () => {
     const client = connectClient(loadTemporalConfig({ TEMPORAL_ADDRESS: '127.0.0.1:1' }));
     const away = createApi({ ...ports, engine: createTemporalEngine({ client, queuePrefix: house.queuePrefix }) });
     try {
-      const request = away.app.request('/v1/research', {
+      const response = await away.app.request('/v1/research', {
         method: 'POST',
         headers: { 'content-type': 'application/json', host: `127.0.0.1:${server.port}` },
         body: JSON.stringify({ input: 'q', profile: 'echoes' }),
       });
-      const late = new Promise<'late'>((resolve) => setTimeout(() => resolve('late'), 5_000).unref());
-      const response = await Promise.race([request, late]);
-      if (response === 'late') throw new Error('no answer within 5 s');
       expect(response.status).toBe(503);
       expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0);
       expect(problemSchema.parse(await response.json()).code).toBe('engine_unavailable');

@@ -69,11 +69,8 @@ export function createFakeEngine(): FakeEngine {
       const events = known?.executions.get(executionId);
       if (known === undefined || events === undefined)
         throw new AppError('Input.NotFound', { what: 'no such history' });
-      const isLive = known.current === executionId && known.status === 'running';
-      const page = events.slice(from, from + pageEvents);
-      const hasMore = from + page.length < events.length;
-      if (page.length > 0 || !wait || !isLive)
-        return toPage(page, hasMore || (wait && isLive) ? from + page.length : null);
+      const isPolled = wait && known.current === executionId && known.status === 'running';
+      if (from < events.length || !isPolled) return cut(events, from, isPolled);
       engine.reads.waiting += 1;
       engine.reads.most = Math.max(engine.reads.most, engine.reads.waiting);
       await changed(signal);
@@ -152,6 +149,9 @@ export function createFakeEngine(): FakeEngine {
   return engine;
 }
 
-function toPage(events: readonly EngineEvent[], next: number | null): HistoryPage {
-  return { events, nextPageToken: next === null ? null : Buffer.from(String(next)) };
+/** The page from an event on; a history that is polled always has a next one. */
+function cut(events: readonly EngineEvent[], from: number, isPolled: boolean): HistoryPage {
+  const next = Math.min(from + pageEvents, events.length);
+  const hasNext = next < events.length || isPolled;
+  return { events: events.slice(from, next), nextPageToken: hasNext ? Buffer.from(String(next)) : null };
 }

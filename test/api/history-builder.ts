@@ -1,17 +1,18 @@
 import { defaultPayloadConverter } from '@temporalio/common';
+import proto from '@temporalio/proto';
 import type { EngineEvent } from '../../api/ports.ts';
 
 const payloads = (value: unknown) => ({ payloads: [defaultPayloadConverter.toPayload(value)] });
+const { HistoryEvent } = proto.temporal.api.history.v1;
 const startMs = Date.parse('2026-11-24T00:00:00.000Z');
 
 /** Builds one execution's history by hand, event by event, as the engine would send it. */
 export function createHistory() {
   const events: EngineEvent[] = [];
-  const add = (attributes: Partial<EngineEvent>): number => {
+  const add = (attributes: object): number => {
     const eventId = events.length + 1;
     const seconds = Math.floor(startMs / 1_000) + eventId;
-    // The engine's 64-bit numbers come as plain numbers when they are small.
-    events.push({ eventId, eventTime: { seconds, nanos: 5e8 }, ...attributes } as unknown as EngineEvent);
+    events.push(HistoryEvent.fromObject({ eventId, eventTime: { seconds, nanos: 5e8 }, ...attributes }));
     return eventId;
   };
   const builder = {
@@ -39,16 +40,15 @@ export function createHistory() {
       }),
     completed: (scheduledEventId: number, result: unknown) => {
       add({ activityTaskStartedEventAttributes: {} });
-      // The engine's numbers are 64-bit; a plain one is what small ones arrive as.
       add({
-        activityTaskCompletedEventAttributes: { scheduledEventId: scheduledEventId as never, result: payloads(result) },
+        activityTaskCompletedEventAttributes: { scheduledEventId, result: payloads(result) },
       });
       return builder;
     },
     failed: (scheduledEventId: number, type: string, message: string) => {
       add({
         activityTaskFailedEventAttributes: {
-          scheduledEventId: scheduledEventId as never,
+          scheduledEventId,
           failure: { message, applicationFailureInfo: { type } },
         },
       });
@@ -57,14 +57,14 @@ export function createHistory() {
     timedOut: (scheduledEventId: number) => {
       add({
         activityTaskTimedOutEventAttributes: {
-          scheduledEventId: scheduledEventId as never,
+          scheduledEventId,
           failure: { message: 'activity ScheduleToClose timeout', timeoutFailureInfo: {} },
         },
       });
       return builder;
     },
     cancelledActivity: (scheduledEventId: number) => {
-      add({ activityTaskCanceledEventAttributes: { scheduledEventId: scheduledEventId as never } });
+      add({ activityTaskCanceledEventAttributes: { scheduledEventId } });
       return builder;
     },
     upserted: () => {

@@ -1,5 +1,5 @@
 import { createParser } from 'eventsource-parser';
-import type { EventView } from '../../api/events/event-view.ts';
+import { eventSchema, type EventView } from '../../api/events/event-view.ts';
 
 /** An event as it came over the wire. */
 export interface WireEvent {
@@ -17,7 +17,7 @@ export async function readStream(
   const comments: string[] = [];
   if (response.body === null) return { events, comments };
   const parser = createParser({
-    onEvent: ({ id, event, data }) => void events.push({ id, event, data: JSON.parse(data) as EventView }),
+    onEvent: ({ id, event, data }) => void events.push({ id, event, data: eventSchema.parse(JSON.parse(data)) }),
     onComment: (comment) => void comments.push(comment.trim()),
   });
   const decoder = new TextDecoder();
