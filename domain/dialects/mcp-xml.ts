@@ -28,7 +28,30 @@ function between(
   return { value: text.slice(start + tags.open.length, end).trim(), end: end + tags.close.length };
 }
 
+/** Brackets inside one another in arguments; beyond this they cannot be written as JSON again without ending the stack. */
+const maxNesting = 200;
+
+/** How deep the brackets of a JSON text go; those inside its strings do not count. */
+function nestingOf(source: string): number {
+  let depth = 0;
+  let deepest = 0;
+  let inString = false;
+  for (let index = 0; index < source.length; index += 1) {
+    const character = source[index];
+    if (inString) {
+      if (character === '\\') index += 1;
+      else if (character === '"') inString = false;
+    } else if (character === '"') inString = true;
+    else if (character === '{' || character === '[') deepest = Math.max(deepest, (depth += 1));
+    else if (character === '}' || character === ']') depth -= 1;
+  }
+  return deepest;
+}
+
 function parseArguments(source: string): Pick<ToolCall, 'arguments' | 'argumentsError'> {
+  if (nestingOf(source) > maxNesting) {
+    return { arguments: source, argumentsError: `the arguments are nested more than ${maxNesting} deep` };
+  }
   try {
     return { arguments: JSON.parse(source), argumentsError: null };
   } catch (error) {
