@@ -19,7 +19,7 @@ export interface Applied {
 
 /** Takes a model call's receipt into the state: slot used, cost settled, calls pending or the run decided. */
 export function applyModel(state: Carry, action: ModelAction, receipt: ModelReceipt): Applied {
-  const estimate = Math.ceil((boundPrompt(state, action.purpose) * 1_000) / state.promptScale);
+  const estimate = Math.ceil((boundPrompt(state, action.purpose, action.firstLive) * 1_000) / state.promptScale);
   const seen = Math.ceil((receipt.usage.inputTokens * 1_000) / Math.max(1, estimate));
   const settled: Carry = {
     ...state,

@@ -44,13 +44,31 @@ export function decideNext(state: Carry, nowMs: number): Action {
 
 /** The final call, when there is room and money for it; else the run ends without an answer. */
 function decideFinal(state: Carry, limitHit: LimitHit | null): Action {
-  const exceeded = checkReservations({ ...state.facts, spent: state.spent }, [reserveModelCall(state, 'final')]);
-  const tooLong = boundPrompt(state, 'final') > state.facts.windowTokens;
-  if (exceeded === null && !tooLong) {
-    return { type: 'model', purpose: 'final', firstLive: viewOf(state, 'final'), limitHit };
-  }
+  const firstLive = fitFinalView(state);
+  const exceeded = checkReservations({ ...state.facts, spent: state.spent }, [
+    reserveModelCall(state, 'final', firstLive),
+  ]);
+  const tooLong = boundPrompt(state, 'final', firstLive) > state.facts.windowTokens;
+  if (exceeded === null && !tooLong) return { type: 'model', purpose: 'final', firstLive, limitHit };
   const reason = limitHit ?? (tooLong ? 'context_exhausted' : 'budget_reached');
   return { type: 'end', end: { outcome: 'budget_exhausted', stopReason: reason, limitHit: reason, failure: null } };
+}
+
+/**
+ * The view of the final call: retention's own, or as many observations fewer as window and budget ask for.
+ *
+ * A large observation is known only after its turn, so the reserve for the answer cannot hold it. After a prompt that the server
+ * refused as too long our bounds are wrong, and none is shown.
+ */
+function fitFinalView(state: Carry): number {
+  const observations = state.observationTokens.length;
+  if (state.finalizing?.limitHit === 'context_exhausted') return observations;
+  for (let firstLive = viewOf(state, 'final'); firstLive < observations; firstLive += 1) {
+    const call = reserveModelCall(state, 'final', firstLive);
+    const inWindow = call.promptTokens + call.completionTokens <= state.facts.windowTokens;
+    if (inWindow && checkReservations({ ...state.facts, spent: state.spent }, [call]) === null) return firstLive;
+  }
+  return observations;
 }
 
 /** The limit that forbids another turn, if one does. What the final answer needs is kept back. */

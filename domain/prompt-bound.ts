@@ -14,9 +14,8 @@ export function viewOf(state: Carry, purpose: Purpose): number {
   return firstLiveObservation(state.observationTokens.length, state.facts.keep, purpose === 'final' ? 1 : 0);
 }
 
-/** The most tokens that the next prompt can have, from token counts alone. */
-export function boundPrompt(state: Carry, purpose: Purpose): number {
-  const firstLive = viewOf(state, purpose);
+/** The most tokens that the next prompt can have, from token counts alone; `firstLive` is retention's own view when absent. */
+export function boundPrompt(state: Carry, purpose: Purpose, firstLive = viewOf(state, purpose)): number {
   const live = state.observationTokens.slice(firstLive).reduce((sum, tokens) => sum + tokens + frameTokens, 0);
   const estimate =
     state.facts.baseTokens +
@@ -29,6 +28,6 @@ export function boundPrompt(state: Carry, purpose: Purpose): number {
 }
 
 /** The reservation of the next call: its whole prompt and its longest completion. */
-export function reserveModelCall(state: Carry, purpose: Purpose): Reservation {
-  return { promptTokens: boundPrompt(state, purpose), completionTokens: state.facts.maxTokens };
+export function reserveModelCall(state: Carry, purpose: Purpose, firstLive?: number): Reservation {
+  return { promptTokens: boundPrompt(state, purpose, firstLive), completionTokens: state.facts.maxTokens };
 }
