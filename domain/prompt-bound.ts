@@ -4,7 +4,7 @@ import type { Purpose } from './record.ts';
 import { firstLiveObservation } from './retention.ts';
 
 /** Tokens of the placeholder that stands for a masked observation, its message's frame included. */
-const placeholderTokens = 16;
+const placeholderTokens = 18;
 
 /** Tokens that a chat template spends on a message. */
 const frameTokens = 8;
@@ -23,7 +23,7 @@ export function boundPrompt(state: Carry, purpose: Purpose, firstLive = viewOf(s
     frameTokens * (state.observationTokens.length + 2) +
     live +
     firstLive * placeholderTokens +
-    (purpose === 'final' ? state.facts.finalTokens : 0);
+    (purpose === 'final' ? state.facts.finalTokens + frameTokens : 0);
   return Math.ceil((estimate * state.promptScale) / 1_000);
 }
 

@@ -22,6 +22,8 @@ describe('an estimate of tokens', () => {
   });
 });
 
+const sum = (values: readonly string[]) => values.reduce((total, text) => total + estimateTokens(text), 0);
+
 describe('the bound of a prompt', () => {
   it('any history under any retention: not under what is rendered, by the same estimate and a frame of 8 a message', () => {
     const random = createRandom(5);
@@ -31,7 +33,6 @@ describe('the bound of a prompt', () => {
         observations: Array.from({ length: random.between(1, 16) }, () => 'o'.repeat(random.between(0, 200))),
       }));
       const parts = { systemPrompt: 's'.repeat(random.between(1, 900)), question: 'q'.repeat(random.between(1, 300)) };
-      const sum = (values: readonly string[]) => values.reduce((total, text) => total + estimateTokens(text), 0);
       const state = aCarry(
         {
           thoughtTokens: sum(texts.map((turn) => turn.reply)),
@@ -50,7 +51,7 @@ describe('the bound of a prompt', () => {
         observations: index < firstLive ? null : turn.observations,
       }));
       const messages = renderPrompt({ ...parts, turns, purpose }, mcpXml);
-      const frames = 8 * (messages.length - (purpose === 'final' ? 1 : 0));
+      const frames = 8 * messages.length;
       expect(boundPrompt(state, purpose)).toBeGreaterThanOrEqual(
         sum(messages.map((message) => message.content)) + frames,
       );
