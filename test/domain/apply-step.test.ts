@@ -11,6 +11,8 @@ const turn: ModelAction = { type: 'model', purpose: 'turn', firstLive: 0, limitH
 const final: ModelAction = { ...turn, purpose: 'final' };
 const finalAt: ModelAction = { ...final, limitHit: 'max_turns' };
 
+const used = (inputTokens: number) => aModelReceipt({ usage: { inputTokens, outputTokens: 0, cachedTokens: 0 } });
+
 describe('a model receipt', () => {
   it('with calls: they are pending, slot, turn and usage are counted, the head goes on', () => {
     const recordDigest = digestText('r');
@@ -80,7 +82,6 @@ describe('a model receipt', () => {
 
   it('more prompt tokens than were estimated: later bounds grow, never shrink, and not without a bound', () => {
     const estimate = boundPrompt(aCarry(), 'turn');
-    const used = (inputTokens: number) => aModelReceipt({ usage: { inputTokens, outputTokens: 0, cachedTokens: 0 } });
     const twice = applyModel(aCarry(), turn, used(2 * estimate)).state;
     expect(twice.promptScale).toBe(2_000);
     expect(applyModel({ ...twice, pending: null }, turn, used(1)).state.promptScale).toBe(2_000);
@@ -88,13 +89,13 @@ describe('a model receipt', () => {
   });
 });
 
-describe('a model call that failed for good', () => {
-  const failed = (type: string, nowMs = 1_000_000) => ({
-    recordDigest: digestText('f'),
-    nowMs,
-    failure: { type, message: 'no' },
-  });
+const failed = (type: string, nowMs = 1_000_000) => ({
+  recordDigest: digestText('f'),
+  nowMs,
+  failure: { type, message: 'no' },
+});
 
+describe('a model call that failed for good', () => {
   it('refused credentials: the run fails, with the failure; the slot is used', () => {
     const { state, end } = applyModelFailure(aCarry(), turn, failed('Model.Auth'));
     expect(end).toEqual({

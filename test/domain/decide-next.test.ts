@@ -97,13 +97,13 @@ describe('the final answer when space is short', () => {
   });
 });
 
-describe('the calls of a message', () => {
-  const plan = (state: Carry, atMs = now) => {
-    const action = decideNext(state, atMs);
-    if (action.type !== 'tools') throw new Error(`expected tools, got ${action.type}`);
-    return action.planned.map(({ refusal }) => refusal?.type ?? 'runs');
-  };
+const plan = (state: Carry, atMs = now) => {
+  const action = decideNext(state, atMs);
+  if (action.type !== 'tools') throw new Error(`expected tools, got ${action.type}`);
+  return action.planned.map(({ refusal }) => refusal?.type ?? 'runs');
+};
 
+describe('the calls of a message', () => {
   it('pending calls: before anything else, also when a limit is reached', () => {
     expect(plan({ ...withLimits({ maxTurns: 1 }, { turns: 1 }), pending: pending(echo(0), echo(1)) })).toEqual([
       'runs',

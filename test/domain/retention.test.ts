@@ -17,7 +17,7 @@ describe('the first observation in view', () => {
     [600, 0, 1, 600],
     [4, 1, 1, 4],
     [0, 0, 1, 0],
-  ])('%i observations, K = %i, %i extra slots → %i', (observations, keep, extra, first) => {
+  ])('%i observations, K = %i, %i extra slots → %i', (observations, keep, ...[extra, first]) => {
     expect(firstLiveObservation(observations, keep, extra)).toBe(first);
   });
 });
