@@ -99,7 +99,9 @@ async function call(baseUrl: string, path: string, init: RequestInit): Promise<R
   throw await toApiError(response, baseUrl);
 }
 
+/** An answer without content is a stream without events: nothing comes after the event that was named. */
 function requireBody(response: Response): ReadableStream<Uint8Array> {
+  if (response.status === 204) return new ReadableStream({ start: (controller) => controller.close() });
   if (response.body !== null) return response.body;
   throw new AppError('Engine.Unavailable', { what: `${response.url} answered without a body` });
 }

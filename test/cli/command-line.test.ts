@@ -153,6 +153,16 @@ describe('research', () => {
   });
 });
 
+describe('events', () => {
+  it('after the last event of a run that has ended: no event, and its end with its exit code', async () => {
+    api.run = aRun({ outcome: 'abstained', answer: null });
+    const { code, out } = await longhaul(['events', runId, '--after', '500']);
+    expect(api.requests.find(({ path }) => path.endsWith('/events'))?.headers['last-event-id']).toBe('500');
+    expect(out.join('\n')).toContain('outcome  abstained');
+    expect(code).toBe(3);
+  });
+});
+
 describe('show', () => {
   const record = { turn: 1, status: 'ok', usage: { inputTokens: 1, outputTokens: 1 }, startedAtMs: 0, endedAtMs: 1500 };
   const calls = JSON.stringify([

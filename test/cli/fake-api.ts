@@ -77,28 +77,40 @@ export async function startFakeApi(): Promise<FakeApi> {
   return api;
 }
 
-async function answer(api: FakeApi, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer(api: FakeApi, request: IncomingMessage, response: ServerResponse): Promise<unknown> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(Buffer.from(chunk));
-  const { method = 'GET', url = '/', headers } = request;
-  api.requests.push({ method, path: url, headers, body: Buffer.concat(chunks).toString() });
+  const { method = 'GET', url: path = '/', headers } = request;
+  api.requests.push({ method, path, headers, body: Buffer.concat(chunks).toString() });
+  return dispatch(api, { method, path, lastEventId: String(headers['last-event-id'] ?? -1) }, response);
+}
+
+function dispatch(
+  api: FakeApi,
+  { method, path, lastEventId }: { readonly method: string; readonly path: string; readonly lastEventId: string },
+  response: ServerResponse,
+): unknown {
   const json = (status: number, body: unknown, type = 'application/json') =>
     response.writeHead(status, { 'content-type': type }).end(JSON.stringify(body ?? {}));
-  const { pathname } = new URL(url, api.url);
-  if (api.problem !== null) json(api.problem.status, api.problem.body, 'application/problem+json');
-  else if (pathname === '/v1/research' && method === 'POST') json(202, { ...api.run, status: 'queued', outcome: null });
-  else if (pathname === '/v1/research') json(200, api.list);
-  else if (pathname.endsWith('/events')) stream(api, String(headers['last-event-id'] ?? -1), response);
-  else if (pathname.endsWith('/trajectory'))
-    response.end(api.trajectory.map((line) => JSON.stringify(line)).join('\n'));
-  else if (pathname.includes('/steps/')) json(200, api.steps[Number(pathname.split('/').at(-1))]);
-  else json(pathname.endsWith('/cancel') ? 202 : 200, api.run);
+  const { pathname } = new URL(path, api.url);
+  const last = pathname.split('/').at(-1) ?? '';
+  if (api.problem !== null) return json(api.problem.status, api.problem.body, 'application/problem+json');
+  if (last === 'events') return stream(api, lastEventId, response);
+  if (last === 'trajectory') return response.end(api.trajectory.map((line) => JSON.stringify(line)).join('\n'));
+  if (last === 'cancel') return json(202, api.run);
+  if (pathname.includes('/steps/')) return json(200, api.steps[Number(last)]);
+  if (last !== 'research') return json(200, api.run);
+  return method === 'POST' ? json(202, { ...api.run, status: 'queued', outcome: null }) : json(200, api.list);
 }
 
 /** Like the door: events after the last one that the client names, each with its number as id. */
 function stream(api: FakeApi, lastEventId: string, response: ServerResponse): void {
   const after = Number(lastEventId);
-  const next = api.streams.shift() ?? { events: [] };
+  const next = api.streams.shift();
+  if (next === undefined) {
+    response.writeHead(204).end();
+    return;
+  }
   response.writeHead(200, { 'content-type': 'text/event-stream' });
   response.write('retry: 1000\n\n: heartbeat\n\n');
   for (const event of next.events) {
