@@ -1,12 +1,10 @@
-import { join } from 'node:path';
+import { withArena } from './arena.ts';
 import type { BenchContext } from '../support/bench-context.ts';
 import { findViolations } from '../support/bounds.ts';
-import { type BarePeer, startPeer } from '../support/peer.ts';
+import { createCpuAccount } from '../support/cpu-time.ts';
 import { readModelLog } from '../support/server-logs.ts';
-import { startModel, startTemporal, startTools, writeToolsFile } from '../support/servers.ts';
-import { openStage, type Stage } from '../support/stage.ts';
 import { mean, median, round, toSpread } from '../support/statistics.ts';
-import { readTurnTimes, runWorkload, warmUp, warmUpTurns } from '../support/workload.ts';
+import { readTurnTimes, runWorkload } from '../support/workload.ts';
 
 /** How large the bench is; the defaults are what is claimed. */
 export interface OverheadOptions {
@@ -26,13 +24,6 @@ const throughputLimit = 0.9;
 interface Pair {
   readonly ours: number;
   readonly bare: number;
-}
-
-/** Both sides over the same servers, ready. */
-interface Arena {
-  readonly stage: Stage;
-  readonly peer: BarePeer;
-  readonly modelUrl: string;
 }
 
 /** Both sides of a turn, one after the other; who begins changes from pair to pair. */
@@ -57,57 +48,20 @@ async function runPairs(
   return pairs;
 }
 
-/** Starts servers, our pools and the peer for runs of `turns` turns, and warms both up. */
-async function withArena<T>(
-  context: BenchContext,
-  { name, turns }: { readonly name: string; readonly turns: number },
-  use: (arena: Arena) => Promise<T>,
-): Promise<T> {
-  await using ends = new AsyncDisposableStack();
-  const server = await startTemporal(context, join(context.directory, name, 'temporal.sqlite'));
-  ends.defer(() => server.stop());
-  const tools = await startTools(context);
-  ends.defer(() => tools.stop());
-  const model = await startModel(context, `${name}-model`, { generate: 'w600', turns });
-  ends.defer(() => model.stop());
-  const toolsFile = await writeToolsFile(context, tools.url);
-  const stage = await openStage(context, {
-    temporalAddress: server.address,
-    store: `file:${join(context.directory, name, 'store')}`,
-    queuePrefix: '',
-    modelUrl: model.url,
-    toolsFile,
-    corpus: null,
-    sandboxDirectory: null,
-  });
-  ends.defer(() => stage.close());
-  const peerPlaces = {
-    temporalAddress: server.address,
-    modelUrl: model.url,
-    toolServerUrl: tools.url,
-    toolsFile,
-    turns,
-  };
-  const peer = await startPeer(context, stage.runs.client, peerPlaces);
-  ends.defer(() => peer.close());
-  const { signal } = context;
-  await warmUp(stage, signal);
-  await peer.run({ signal, turns: warmUpTurns, maxTurns: warmUpTurns });
-  return await use({ stage, peer, modelUrl: model.url });
-}
-
 /** One run at a time: milliseconds a turn, ours and the peer's. */
 async function measureSingle(context: BenchContext, { turns, pairs }: OverheadOptions) {
   const { signal, report } = context;
   return withArena(context, { name: 'single', turns }, async ({ stage, peer, modelUrl }) => {
     const last = { ours: '', bare: '' };
+    const cpu = { ours: createCpuAccount(await stage.pids()), bare: createCpuAccount(peer.pids) };
     const sides = {
       ours: async () => {
-        last.ours = (await runWorkload(stage, { signal, turns })).runId;
+        const run = await cpu.ours.during(() => runWorkload(stage, { signal, turns }));
+        last.ours = run.runId;
         return mean(await readTurnTimes(modelUrl, last.ours, turns));
       },
       bare: async () => {
-        last.bare = await peer.run({ signal, turns });
+        last.bare = await cpu.bare.during(() => peer.run({ signal, turns }));
         return mean(await readTurnTimes(modelUrl, last.bare, turns));
       },
     };
@@ -115,7 +69,9 @@ async function measureSingle(context: BenchContext, { turns, pairs }: OverheadOp
       const ratio = (ours / bare).toFixed(3);
       report(`pair ${index + 1} of ${pairs}: ${ours.toFixed(1)} ms a turn, bare ${bare.toFixed(1)} ms, ratio ${ratio}`);
     });
-    return { pairs: measured, sameRequests: await areRequestsEqual(modelUrl, last) };
+    const steps = 2 * turns;
+    const cpuMsPerStep = { ours: cpu.ours.medianMs() / steps, bare: cpu.bare.medianMs() / steps };
+    return { pairs: measured, cpuMsPerStep, sameRequests: await areRequestsEqual(modelUrl, last) };
   });
 }
 
@@ -176,6 +132,8 @@ export async function runOverheadBench(context: BenchContext, options: OverheadO
     turnsPerRun: options.turns,
     msPerTurn: round(median(single.pairs.map(({ ours }) => ours)), 1),
     bareMsPerTurn: round(median(single.pairs.map(({ bare }) => bare)), 1),
+    /** CPU time of each side's processes for one of the run's steps. */
+    cpuMsPerStep: { ours: round(single.cpuMsPerStep.ours, 2), bare: round(single.cpuMsPerStep.bare, 2) },
     sameRequests: single.sameRequests,
     throughput: {
       pairs: options.runPairs,

@@ -11,6 +11,7 @@ import { type RunRequest, toLimitMs } from './workload.ts';
 
 /** The same two activities bare on the same server: as many processes as ours, nothing recorded. */
 export interface BarePeer {
+  readonly pids: readonly number[];
   /** One run to its end; returns the id under which the model server logged it. */
   readonly run: (request: RunRequest) => Promise<string>;
   readonly close: () => Promise<void>;
@@ -61,6 +62,7 @@ export async function startPeer(context: BenchContext, client: Client, places: P
     throw failed.reason;
   }
   return {
+    pids: parts.map((part) => part.pid),
     close,
     run: async ({ signal, turns, maxTurns = Number.MAX_SAFE_INTEGER }) => {
       const runId = ulid();

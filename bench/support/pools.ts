@@ -19,6 +19,7 @@ export type PoolHealth = z.infer<typeof healthSchema>;
 /** A pool as its own process: a supervisor and its worker. */
 export interface RunningPool {
   readonly name: PoolName;
+  readonly supervisorPid: number;
   readonly health: () => Promise<PoolHealth>;
   /** Lets it drain, and ends it when it does not. */
   readonly stop: () => Promise<void>;
@@ -84,7 +85,7 @@ export async function startPool(context: BenchContext, places: PoolPlaces, pool:
     part.kill();
     throw error;
   }
-  return { name: pool, health, stop: () => part.stop(drainMs + 6_000) };
+  return { name: pool, supervisorPid: part.pid, health, stop: () => part.stop(drainMs + 6_000) };
 }
 
 /** Starts pools at once; those that came up are ended when one does not. */

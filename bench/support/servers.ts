@@ -37,7 +37,8 @@ export function startBenchPart(context: BenchContext, { name, args, env }: Bench
   const report = (line: string): void => {
     if (/│ (ERROR|warning)/u.test(line) && !expectedWarnings.test(line)) context.report(line);
   };
-  return startPart({ name, args: [join(root, file), ...rest], env, guard: context.guard, report });
+  const all = { ...env, TMPDIR: context.directory };
+  return startPart({ name, args: [join(root, file), ...rest], env: all, guard: context.guard, report });
 }
 
 /** Starts a server whose first line says where it listens. */

@@ -8,6 +8,8 @@ export interface Stage {
   readonly places: PoolPlaces;
   readonly pools: readonly RunningPool[];
   readonly runs: RunClient;
+  /** All processes of ours: supervisors and workers. */
+  readonly pids: () => Promise<number[]>;
   readonly close: () => Promise<void>;
 }
 
@@ -26,6 +28,10 @@ export async function openStage(
     places,
     pools: running,
     runs,
+    pids: async () => {
+      const workers = await Promise.all(running.map(async (pool) => (await pool.health()).workerPid));
+      return [...running.map((pool) => pool.supervisorPid), ...workers.filter((pid) => pid !== null)];
+    },
     close: async () => {
       await Promise.all(running.map((pool) => pool.stop()));
       await runs.close();
