@@ -118,7 +118,9 @@ export function createHistoryReader(ports: { trajectory: TrajectoryStore; maxRun
   };
   const read = async (run: RunRef, upto: number, head: string): Promise<History> => {
     const key = `${run.tenant}/${run.runId}`;
-    for (const cached of [cache.get(key), await open(run)]) {
+    // Opening a run again is only for records that were changed behind the cache.
+    for (const take of [() => cache.get(key), () => open(run)]) {
+      const cached = await take();
       if (cached === undefined) continue;
       await extend(readers, cached, upto);
       if (cached.heads[upto] !== head) continue;
@@ -134,7 +136,11 @@ export function createHistoryReader(ports: { trajectory: TrajectoryStore; maxRun
   };
   const textOf = async (run: RunRef, step: HistoryStep): Promise<string> => {
     if (step.text !== null) return step.text;
-    return (await loadStep(readers, run, step.record.seq)).text ?? '';
+    const again = await loadStep(readers, run, step.record.seq);
+    if (again.digest === step.digest) return again.text ?? '';
+    throw new AppError('Storage.Corrupt', {
+      what: `step ${step.record.seq} of run ${run.runId} is not the record that was read before`,
+    });
   };
   return { read, textOf, readManifest };
 }
