@@ -39,5 +39,5 @@ export const toolCallSchema = z.strictObject({
 });
 export type ToolCall = z.infer<typeof toolCallSchema>;
 
-/** Calls of one message that are executed at most; more are refused one by one, each with its reason. */
+/** Calls of one message that are executed at most; the next one is refused, and its observation speaks for all after it. */
 export const maxCallsPerMessage = 16;

@@ -7,6 +7,9 @@ import { maxCallsPerMessage, type ToolCall } from '../../domain/tools.ts';
 import { parseStored } from '../storage/encoding.ts';
 import type { RecordedStep, TrajectoryStore } from '../storage/trajectory-store.ts';
 
+/** What is left in history of a name that no tool has; the whole stands in the record. */
+const maxRefusedNameChars = 32;
+
 /** A call's place in the run's tool table: the pool that runs it, or why nothing does. */
 export function judgeCall(
   manifest: RunManifest,
@@ -14,11 +17,14 @@ export function judgeCall(
   callIndex: number,
 ): { readonly ref: CallRef; readonly refusal: AppError | null } {
   const tool = manifest.tools.find((candidate) => candidate.name === call.tool);
-  const refuse = (refusal: AppError) => ({ ref: { tool: call.tool.slice(0, 64), pool: null, callIndex }, refusal });
+  const refuse = (refusal: AppError) => ({
+    ref: { tool: call.tool.slice(0, maxRefusedNameChars).toWellFormed(), pool: null, callIndex },
+    refusal,
+  });
   if (callIndex >= maxCallsPerMessage) {
     return refuse(
       new AppError('Tool.Refused', {
-        what: `a message may have ${maxCallsPerMessage} calls, this is number ${callIndex + 1}`,
+        what: `a message may have ${maxCallsPerMessage} calls; number ${callIndex + 1} and all after it were not executed`,
       }),
     );
   }
@@ -61,7 +67,10 @@ export async function toModelReceipt(
     usage: record.usage,
     costMicroUsd: record.costMicroUsd,
     stop: record.status === 'failed' ? 'failed' : (record.model?.stop ?? 'failed'),
-    calls: isFinal ? [] : calls.map((call, index) => judgeCall(manifest, call, index).ref),
+    // The first call too many gets a slot, which tells the model of all of them: a receipt stays small whatever the reply.
+    calls: isFinal
+      ? []
+      : calls.slice(0, maxCallsPerMessage + 1).map((call, index) => judgeCall(manifest, call, index).ref),
     boxed: isFinal && extractBoxed(reply) !== null,
     preview: toPreview(reply),
   };
