@@ -103,7 +103,10 @@ export function createTrajectoryStore(ports: { objects: ObjectStore; blobs: Blob
   const readStep = async (slot: Slot): Promise<RecordedStep | null> => {
     const key = keys.step(slot, slot.seq);
     const stored = await objects.get(key);
-    return stored === null ? null : parseStep(stored.bytes, key);
+    if (stored === null) return null;
+    const step = parseStep(stored.bytes, key);
+    if (step.record.seq === slot.seq && step.record.runId === slot.runId) return step;
+    throw new AppError('Storage.Corrupt', { what: `record ${key} belongs to another slot` });
   };
   return {
     readStep,
