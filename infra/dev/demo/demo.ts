@@ -46,6 +46,9 @@ export async function runDemo(terminal: Terminal, options: DemoOptions): Promise
     for (const line of toClosing(result)) say(line);
     if (options.json === true) terminal.print(JSON.stringify(result));
     return result.ok ? exitCodes.ok : exitCodes.other;
+  } catch (error) {
+    if (stop.signal.aborted) return exitCodes.cancelled;
+    throw error;
   } finally {
     if (options.keep === true) say(`kept: ${dataDirectory}`);
     else await rm(dataDirectory, { recursive: true, force: true });
@@ -64,9 +67,10 @@ interface DemoRoom {
 }
 
 /** The whole play in a stack of its own; nothing of it is left when this returns or throws. */
-async function runInStack({ terminal, options, name, dataDirectory, say, stop }: DemoRoom): Promise<DemoResult> {
+async function runInStack(room: DemoRoom): Promise<DemoResult> {
+  const { terminal, options, name, dataDirectory, say, stop } = room;
   const logs: string[] = [];
-  const starting = startStack({
+  const stack = await startStack({
     // A demo never touches what is recorded elsewhere: store and task queues are its own.
     env: { ...terminal.env, LONGHAUL_STORE: undefined, LONGHAUL_QUEUE_PREFIX: `${name}-` },
     dataDirectory,
@@ -79,13 +83,8 @@ async function runInStack({ terminal, options, name, dataDirectory, say, stop }:
     log: (line) => keepLast(logs, line),
     report: (line) => say(`  ${line}`),
   });
-  const stack = await starting;
   try {
-    const result = await Promise.race([
-      play(stack, options.question ?? demoQuestion, say),
-      stop.asked,
-      toBroken(stack),
-    ]);
+    const result = await Promise.race([play(room, stack), stop.asked, toBroken(stack)]);
     if (!result.ok) for (const line of logs) terminal.tell(line);
     return result;
   } catch (error) {
@@ -127,15 +126,19 @@ function createStop(terminal: Terminal): Stop {
   return { asked: asked.promise, signal: controller.signal, release };
 }
 
-async function play(stack: Stack, question: string, say: Say): Promise<DemoResult> {
+async function play({ options, say, stop }: DemoRoom, stack: Stack): Promise<DemoResult> {
+  const question = options.question ?? demoQuestion;
   const client = createApiClient(stack.urls.api);
   const submitted = await client.submit({ input: question }, null);
   for (const line of toOpening(stack, question, submitted.id)) say(line);
   const records = await openRecords(stack, submitted.id);
   const over = new AbortController();
-  const interruption = interruptOnce({ stack, client, runId: submitted.id, records, signal: over.signal, say });
-  await watchDemoRun({ client, id: submitted.id, signal: over.signal, say });
-  over.abort();
+  const signal = AbortSignal.any([over.signal, stop.signal]);
+  const watching = watchDemoRun({ client, id: submitted.id, signal, say }).finally(() => over.abort());
+  const interrupting = interruptOnce({ stack, client, runId: submitted.id, records, signal, say });
+  const [, interruption] = await Promise.all([watching, interrupting]);
   const run: Run = await client.read(submitted.id);
-  return judge({ stack, run, records, interruption: await interruption });
+  if (interruption === null) say('the run ended before there was a call to interrupt: nothing was killed');
+  const isOwnQuestion = stack.standIn && options.question === undefined && options.corpus === undefined;
+  return judge({ stack, run, records, interruption, isOwnQuestion });
 }
