@@ -14,7 +14,7 @@ export type EventMessage = z.infer<typeof eventMessageSchema>;
 const textOrNull = z.string().nullable().default(null);
 
 /** A run in a list. */
-export const listedRunSchema = z.looseObject({
+const listedRunSchema = z.looseObject({
   id: z.string(),
   status: z.string(),
   outcome: outcomeKindSchema.nullable().default(null),

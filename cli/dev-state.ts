@@ -13,7 +13,7 @@ const devStateSchema = z.looseObject({
 export type DevState = z.infer<typeof devStateSchema>;
 
 /** Where the state of a stack over `dataDirectory` is. */
-export function devStateFile(dataDirectory: string): string {
+function devStateFile(dataDirectory: string): string {
   return join(dataDirectory, 'dev.json');
 }
 
