@@ -124,7 +124,7 @@ export interface RunEngine {
 }
 
 /** What the API process was told. */
-export interface ApiSettings {
+interface ApiSettings {
   readonly tenant: string;
   readonly queuePrefix: string;
   readonly standIn: boolean;
@@ -132,7 +132,7 @@ export interface ApiSettings {
 }
 
 /** Where the door writes what people who run it should know. */
-export interface ApiLog {
+interface ApiLog {
   readonly info: (facts: object, message: string) => void;
   readonly warn: (facts: object, message: string) => void;
   readonly error: (facts: object, message: string) => void;

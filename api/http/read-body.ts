@@ -2,7 +2,7 @@ import { AppError } from '../../domain/errors.ts';
 import { parseStrictJson } from './strict-json.ts';
 
 /** Longest body that is read. */
-export const maxBodyBytes = 256 * 1024;
+const maxBodyBytes = 256 * 1024;
 
 function tooLarge(): AppError {
   return new AppError('Input.TooLarge', {

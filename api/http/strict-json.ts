@@ -1,7 +1,7 @@
 import { AppError } from '../../domain/errors.ts';
 
 /** Deepest nesting of objects and arrays that a body may have. */
-export const maxJsonDepth = 64;
+const maxJsonDepth = 64;
 
 /** Tokens of valid JSON that matter here: strings, brackets, separators, numbers. */
 const tokenPattern = /"(?:[^"\\]|\\.)*"|[[\]{}:,]|-?\d[\d.eE+-]*/gu;

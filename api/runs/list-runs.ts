@@ -38,7 +38,7 @@ const firstWidthMs = 3_600_000;
 const maxRuns = 1_000;
 
 /** A cursor's run id. @throws AppError `Input.BadCursor` */
-export function parseCursor(field: 'after' | 'before', cursor: string): string {
+function parseCursor(field: 'after' | 'before', cursor: string): string {
   const runId = fromPublicId(cursor);
   if (runId !== null) return runId;
   throw new AppError('Input.BadCursor', {

@@ -6,7 +6,7 @@ import type { RunOutcome } from '../../domain/outcome.ts';
 import type { TrajectoryStore } from '../../activities/storage/trajectory-store.ts';
 
 /** What the archive has of a run; `away` is set when it could not be asked. */
-export interface ArchivedRun {
+interface ArchivedRun {
   readonly manifest: RunManifest | null;
   readonly outcome: RunOutcome | null;
   readonly away: AppError | null;

@@ -4,7 +4,7 @@ import { outcomeKindSchema, runStatusSchema, sourceSchema, stopReasonSchema } fr
 import { profileSchema } from '../../domain/profile.ts';
 
 /** Longest question, in bytes of UTF-8. */
-export const maxQuestionBytes = 64 * 1024;
+const maxQuestionBytes = 64 * 1024;
 
 const money = z.number().gt(0).max(1_000_000);
 
@@ -36,7 +36,7 @@ const metadataSchema = z
   });
 
 /** Limits of a run, each at most its profile's. */
-export const budgetSchema = z
+const budgetSchema = z
   .strictObject({
     max_cost_usd: money.nullish(),
     max_tokens: z.int().min(1).nullish(),
@@ -63,7 +63,7 @@ export type Submit = z.infer<typeof submitSchema>;
 const shownTime = z.iso.datetime().nullable();
 
 /** Why a run stands still just now. */
-export const waitingForSchema = z
+const waitingForSchema = z
   .strictObject({
     /** A failure type such as `Model.Unavailable`, or `no_worker`, `backlog`, `store_or_tool`. */
     reason: z.string(),
@@ -134,7 +134,7 @@ export const runSchema = z
 export type RunView = z.infer<typeof runSchema>;
 
 /** A run in a list. */
-export const listedRunSchema = z
+const listedRunSchema = z
   .strictObject({
     id: z.string(),
     object: z.literal('research'),

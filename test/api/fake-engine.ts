@@ -10,7 +10,7 @@ import type {
 } from '../../api/ports.ts';
 
 /** A run inside the fake engine. */
-export interface FakeRun {
+interface FakeRun {
   readonly executions: Map<string, EngineEvent[]>;
   readonly first: string;
   current: string;

@@ -104,6 +104,16 @@ describe('list', () => {
     expect(await walk(list, '?limit=100&order=asc')).toEqual(ids);
   });
 
+  it('runs at the very edges between parts: → none is missed or repeated', async () => {
+    // The lowest id of its millisecond each, in every millisecond.
+    const runs = Array.from({ length: 1_700 }, (_, index) =>
+      aListed(nowMs - index, 0, { question: `question ${index}` }),
+    );
+    const { list, ids } = aFixture(runs);
+    expect(await walk(list, '?limit=100')).toEqual(ids.toReversed());
+    expect(await walk(list, '?limit=100&order=asc')).toEqual(ids);
+  });
+
   it('status: → only those; a run that the engine cut off is failed', async () => {
     const { list, engine } = aFixture([aListed(nowMs, 1), aListed(nowMs, 2, { status: 'failed', outcome: 'failed' })]);
     const failed = await list('?status=failed');

@@ -6,6 +6,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { createDirectoryStore } from '../../activities/storage/adapters/directory.ts';
+import { createBlobStore } from '../../activities/storage/blob-store.ts';
+import { createTrajectoryStore } from '../../activities/storage/trajectory-store.ts';
 
 const mainPath = fileURLToPath(new URL('../../api/main.ts', import.meta.url));
 
@@ -89,6 +92,21 @@ describe('api/main.ts', () => {
     expect((await fetch(`${byName}/healthz`, { headers: { host: new URL(byName).host } })).status).toBe(200);
     child.kill('SIGTERM');
     expect(await ended).toMatchObject({ code: 0 });
+  });
+
+  it('SIGTERM while a stream is open and the engine away: → ends the stream and the process', async () => {
+    const objects = createDirectoryStore({ directory: join(directory, 'store') });
+    const trajectory = createTrajectoryStore({ objects, blobs: createBlobStore(objects) });
+    const runId = '01ARZ3NDEKTSV4RRFFQ69G5FAV';
+    await trajectory.putStart({ tenant: 'default', runId }, { firstExecutionId: 'first', workflowId: 'w' });
+    const { child, listening, ended } = start({});
+    const url = await listening;
+    const stream = await fetch(`${url}/v1/research/${runId}/events`, { headers: { accept: 'text/event-stream' } });
+    expect(stream.status).toBe(200);
+    const text = stream.text().catch(() => 'cut');
+    child.kill('SIGTERM');
+    expect(await ended).toMatchObject({ code: 0 });
+    expect(await text).toMatch(/^cut$|^retry: 1000/u);
   });
 
   it('a port in use: → exit 2, names the port and the variable', async () => {

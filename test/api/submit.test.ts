@@ -116,7 +116,11 @@ describe('idempotency', () => {
     const first = await fixture.restart({ trajectory }).post('/v1/research', body, key);
     expect(first.status).toBe(place === 'record' ? 202 : 500);
     engine.onStart = async () => {};
-    // The next process has another day, and a catalog that changed.
+    // A run that was started has continued as new since, and the next process has another day.
+    for (const fake of engine.runs.values()) {
+      fake.executions.set('later', []);
+      fake.current = 'later';
+    }
     fixture.clock.nowMs += 36 * 3_600_000;
     const next = fixture.restart();
     const response = await next.post('/v1/research', body, key);
@@ -127,7 +131,8 @@ describe('idempotency', () => {
     const manifest = await next.trajectory.readManifest({ tenant: 'default', runId });
     expect(manifest).toMatchObject({ createdAt: '2026-11-24T10:00:00.000Z', date: '2026-11-24' });
     expect([...objects.objects.keys()].filter((name) => name.endsWith('/manifest'))).toHaveLength(1);
-    expect(await next.trajectory.readStart({ tenant: 'default', runId })).not.toBeNull();
+    const start = await next.trajectory.readStart({ tenant: 'default', runId });
+    expect(start?.firstExecutionId).toBe(`${runId}-first`);
   });
 
   it('a key whose run the engine has forgotten: → is answered from the archive, not started again', async () => {
