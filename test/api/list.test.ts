@@ -114,6 +114,15 @@ describe('list', () => {
     expect(await walk(list, '?limit=100&order=asc')).toEqual(ids);
   });
 
+  it('a few runs before a burst: → the edge between the parts loses none', async () => {
+    const few = Array.from({ length: 60 }, (_, index) => aListed(nowMs + index, 0));
+    const burst = Array.from({ length: 1_800 }, (_, index) => aListed(nowMs + 60 + (index % 3), 1 + index));
+    const { list, ids } = aFixture([...few, ...burst]);
+    const before = `rsch_${aListed(nowMs - 1, 0).runId}`;
+    const page = await list(`?limit=100&order=asc&after=${before}`);
+    expect(page.data.map(({ id }) => id)).toEqual(ids.slice(0, 100));
+  });
+
   it('status: → only those; a run that the engine cut off is failed', async () => {
     const { list, engine } = aFixture([aListed(nowMs, 1), aListed(nowMs, 2, { status: 'failed', outcome: 'failed' })]);
     const failed = await list('?status=failed');
