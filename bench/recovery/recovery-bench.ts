@@ -9,7 +9,7 @@ import { chooseSandboxDirectory } from '../../infra/dev/stack/sandbox-directory.
 import type { BenchContext } from '../support/bench-context.ts';
 import { type Bound, findViolations } from '../support/bounds.ts';
 import { readChain } from '../support/histories.ts';
-import { type PoolPlaces, startPool } from '../support/pools.ts';
+import type { PoolPlaces, RunningPool } from '../support/pools.ts';
 import { benchProfile } from '../support/profile.ts';
 import { readModelLog, readPageLog, readToolLog } from '../support/server-logs.ts';
 import { startModel, startServer, startTemporal, startTools, writeToolsFile } from '../support/servers.ts';
@@ -36,6 +36,8 @@ export interface PoolRecovery {
   readonly reissued: number;
 }
 
+/** Between two kills: nobody's worker dies twice in a moment, and a supervisor slows down one that does. */
+const peaceMs = 4_000;
 const momentLimitMs = 30_000;
 const endLimitMs = 60_000;
 const corpusListeningSchema = z.looseObject({ listening: z.string(), log: z.string() });
@@ -75,12 +77,10 @@ async function killWorker({ pool }: Scene): Promise<Kill> {
   return { atMs, workerPid };
 }
 
-/** One kill of a pool that was started for it, so that every one meets a supervisor that restarts at once. */
-async function killOnce(context: BenchContext, stage: Stage, { subject, ground }: Trial): Promise<Sample> {
-  await using ends = new AsyncDisposableStack();
+/** One kill, of a pool that has served in peace for a while. */
+async function killOnce(context: BenchContext, stage: Stage, { subject, ground, pool }: Trial): Promise<Sample> {
   const { signal } = context;
-  const pool = await startPool(context, stage.places, subject.pool);
-  ends.defer(() => pool.stop());
+  await delay(peaceMs, undefined, { signal });
   const arrivals = await watchArrivals(ground, stage.places.modelUrl);
   const { runs } = stage;
   const run = await runs.submit(benchProfile({ tools: subject.tools }));
@@ -100,11 +100,22 @@ async function killOnce(context: BenchContext, stage: Stage, { subject, ground }
 interface Trial {
   readonly subject: Subject;
   readonly ground: Ground;
+  /** The pool under test: one supervisor for all kills. */
+  readonly pool: RunningPool;
+}
+
+function findPool(stage: Stage, name: PoolName): RunningPool {
+  const pool = stage.pools.find((candidate) => candidate.name === name);
+  if (pool === undefined) throw new Error(`there is no pool ${name}`);
+  return pool;
 }
 
 /** All kills of one pool. */
-async function measurePool(context: BenchContext, trial: Trial, kills: number): Promise<PoolRecovery> {
-  const { subject, ground } = trial;
+async function measurePool(
+  context: BenchContext,
+  { subject, ground }: Omit<Trial, 'pool'>,
+  kills: number,
+): Promise<PoolRecovery> {
   await using ends = new AsyncDisposableStack();
   const model = await startModel(context, `model-${subject.pool}`, subject.scenario);
   ends.defer(() => model.stop());
@@ -118,14 +129,17 @@ async function measurePool(context: BenchContext, trial: Trial, kills: number): 
     queuePrefix: `${subject.pool}-`,
     modelUrl: model.url,
   };
-  const stage = await openStage(context, places, subject.others);
+  const stage = await openStage(context, places, [subject.pool, ...subject.others]);
   ends.defer(() => stage.close());
+  const pool = findPool(stage, subject.pool);
   const samples: Sample[] = [];
   for (let index = 0; index < kills; index += 1) {
-    const sample = await killOnce(context, stage, trial);
+    const sample = await killOnce(context, stage, { subject, ground, pool });
     samples.push(sample);
-    const { ms, repeated } = sample;
-    context.report(`${subject.pool}: kill ${index + 1} of ${kills}: next call after ${ms} ms, ${repeated} repeated`);
+    const { ms, repeated, deliveries } = sample;
+    context.report(
+      `${subject.pool}: kill ${index + 1} of ${kills}: ${ms} ms to the next call, ${deliveries} deliveries, ${repeated} repeated`,
+    );
   }
   const times = samples.map(({ ms }) => ms);
   return {

@@ -9,6 +9,8 @@ export interface Repetition {
   readonly repeated: number;
   /** Requests of a slot beyond its first one, while it was not recorded: the calls that were cut off by a kill. */
   readonly reissued: number;
+  /** The most deliveries that a step of the run took: 2 when it was cut off and done by the next worker. */
+  readonly deliveries: number;
 }
 
 interface Asked {
@@ -36,10 +38,12 @@ export async function countRepetition(
   ];
   let repeated = 0;
   let reissued = 0;
+  let deliveries = 1;
   for (let seq = 0; ; seq += 1) {
     const step = await trajectory.readStep({ ...run, seq });
-    if (step === null) return { repeated, reissued };
+    if (step === null) return { repeated, reissued, deliveries };
     const { record } = step;
+    deliveries = Math.max(deliveries, record.delivery);
     // A step that reads a page makes two requests; cut off, it makes both again.
     const requests = toKeys(run, record).map((key) => asked.filter((each) => each.key === key));
     const late = requests.flat().filter(({ at }) => at > record.endedAtMs).length;
