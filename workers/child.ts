@@ -89,12 +89,21 @@ async function start(config: WorkerConfig): Promise<void> {
       return { pool, worker };
     }),
   );
-  process.on('message', (message) => {
-    if (!supervisorMessageSchema.safeParse(message).success) return;
-    for (const { worker } of served) if (worker.getState() === 'RUNNING') worker.shutdown();
+  const begun = new Promise<void>((resolve) => {
+    process.on('message', (raw) => {
+      const message = supervisorMessageSchema.safeParse(raw);
+      if (message.data?.type === 'begin') resolve();
+      if (message.data?.type !== 'drain') return;
+      for (const { worker } of served) if (worker.getState() === 'RUNNING') worker.shutdown();
+    });
   });
-  const running = served.map(({ worker }) => worker.run());
-  send({ type: 'ready', metricsPort });
+  send({ type: 'prepared', metricsPort });
+  await begun;
+  const running = served.map(({ pool, worker }) => {
+    pool.begin();
+    return worker.run();
+  });
+  send({ type: 'ready' });
   await Promise.all(running);
   await Promise.all(served.map(({ pool }) => pool.close()));
   await connection.close();

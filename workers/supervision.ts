@@ -2,7 +2,9 @@ import { z } from 'zod';
 
 /** What a worker tells its supervisor. */
 export const workerMessageSchema = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('ready'), metricsPort: z.int().nullable() }),
+  // Everything is loaded and connected; nothing is polled yet.
+  z.strictObject({ type: z.literal('prepared'), metricsPort: z.int() }),
+  z.strictObject({ type: z.literal('ready') }),
   z.strictObject({ type: z.literal('activity-start'), token: z.string(), step: z.string() }),
   z.strictObject({ type: z.literal('activity-end'), token: z.string() }),
   z.strictObject({ type: z.literal('refused'), message: z.string() }),
@@ -10,7 +12,8 @@ export const workerMessageSchema = z.discriminatedUnion('type', [
 export type WorkerMessage = z.infer<typeof workerMessageSchema>;
 
 /** What a supervisor tells its worker. */
-export const supervisorMessageSchema = z.strictObject({ type: z.literal('drain') });
+export const supervisorMessageSchema = z.strictObject({ type: z.enum(['begin', 'drain']) });
+export type SupervisorMessage = z.infer<typeof supervisorMessageSchema>;
 
 /** How a worker's process ends when what it was given cannot work: it is not started again. */
 export const exitRefused = 2;

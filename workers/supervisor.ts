@@ -1,9 +1,7 @@
-import { type ChildProcess, fork } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { ApplicationFailure, type Client } from '@temporalio/client';
 import type { Logger } from 'pino';
 import { toTaskQueue } from '../domain/receipt.ts';
@@ -11,7 +9,8 @@ import type { WorkerConfig } from './compose/config.ts';
 import { createInFlight, type LostActivity } from './in-flight.ts';
 import { failLostTasks, workerDied } from './lost-tasks.ts';
 import { findStickyQueue, releaseStickyQueue } from './sticky-queue.ts';
-import { exitRefused, internalNames, workerMessageSchema } from './supervision.ts';
+import { exitRefused, internalNames, type WorkerMessage } from './supervision.ts';
+import { type WorkerExit, WorkerProcess } from './worker-process.ts';
 
 /** What a supervisor shows of itself. */
 export interface SupervisorState {
@@ -41,11 +40,15 @@ export interface SupervisorOptions {
   readonly env: NodeJS.ProcessEnv;
 }
 
-const childPath = fileURLToPath(new URL('./child.ts', import.meta.url));
-
-/** Waits before a worker is started again: the first time none, then longer; forgotten after a quiet minute. */
+/** Waits before a worker is started again when the one before died as soon as it served. */
 const restartDelaysMs = [0, 250, 1_000, 2_000, 5_000, 10_000];
-const quietMs = 60_000;
+
+/** A worker that served for this long did not die of its own start: the next one follows at once. */
+const soundMs = 1_000;
+
+/** When a standby is loaded, after a worker began to serve or a standby failed. */
+const standbyAfterMs = 1_000;
+const standbyRetryMs = 10_000;
 
 /** Pauses before each look for tasks that were lost on their way to a dead worker. */
 const sweepAfterMs = [50, 400, 1_500];
@@ -71,14 +74,12 @@ class Supervision {
   readonly #identity = `longhaul@${hostname()}`;
   readonly #inFlight = createInFlight(() => Date.now());
   readonly #end: (code: number) => void;
-  #child: ChildProcess | null = null;
-  #ready = false;
+  #active: WorkerProcess | null = null;
+  #standby: WorkerProcess | null = null;
   #proven = false;
   #draining = false;
   #restarts = 0;
   #recentDeaths = 0;
-  #startedAtMs = 0;
-  #metricsPort: number | null = null;
   #stickyQueue: string | null = null;
   #stickyTimer: NodeJS.Timeout | null = null;
 
@@ -91,17 +92,26 @@ class Supervision {
   }
 
   state(): SupervisorState {
+    const ready = this.#active !== null && this.#active.servingSinceMs !== null;
     return {
-      ready: this.#ready,
-      workerPid: this.#child?.pid ?? null,
+      ready,
+      workerPid: this.#active?.pid ?? null,
       restarts: this.#restarts,
       inFlight: this.#inFlight.count(),
-      workerMetricsPort: this.#metricsPort,
+      workerMetricsPort: ready ? (this.#active?.metricsPort ?? null) : null,
     };
   }
 
+  /** The standby serves, or a new worker as soon as it is loaded. */
   launch(): void {
-    const child = fork(childPath, [], {
+    if (this.#draining) return;
+    this.#active = this.#standby ?? this.#fork();
+    this.#standby = null;
+    this.#active.begin();
+  }
+
+  #fork(): WorkerProcess {
+    return new WorkerProcess({
       env: {
         ...this.#options.env,
         NODE_COMPILE_CACHE: join(this.#directory, 'compiled'),
@@ -109,50 +119,54 @@ class Supervision {
         [internalNames.identity]: this.#identity,
         [internalNames.proven]: this.#proven ? '1' : '0',
       },
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      onMessage: (worker, message) => this.#hear(worker, message),
+      onExit: (worker, exit) => (worker === this.#active ? this.#bury(worker, exit) : this.#loseStandby(worker)),
     });
-    this.#child = child;
-    this.#ready = false;
-    this.#startedAtMs = Date.now();
-    child.on('message', (message) => this.#hear(child, message));
-    child.once('exit', (code, signal) => this.#bury(child, { code, signal }));
   }
 
-  #hear(child: ChildProcess, raw: unknown): void {
-    const message = workerMessageSchema.parse(raw);
+  #hear(worker: WorkerProcess, message: WorkerMessage): void {
     if (message.type === 'activity-start' || message.type === 'activity-end') this.#inFlight.note(message);
-    else if (message.type === 'ready') {
-      this.#ready = true;
-      this.#proven = true;
-      this.#metricsPort = message.metricsPort;
-      this.#options.logger.info({ workerPid: child.pid, pools: this.#options.config.pools }, 'worker ready');
-      this.#watchStickyQueue();
-    }
+    if (message.type !== 'ready') return;
+    this.#proven = true;
+    this.#options.logger.info({ workerPid: worker.pid, pools: this.#options.config.pools }, 'worker ready');
+    this.#watchStickyQueue();
+    this.#loadStandby(standbyAfterMs);
   }
 
-  #bury(child: ChildProcess, exit: { readonly code: number | null; readonly signal: NodeJS.Signals | null }): void {
-    if (this.#child !== child) return;
-    this.#child = null;
-    this.#ready = false;
-    this.#metricsPort = null;
+  #loadStandby(afterMs: number): void {
+    if (!this.#options.config.standby) return;
+    const timer = setTimeout(() => {
+      if (!this.#draining && this.#standby === null && this.state().ready) this.#standby = this.#fork();
+    }, afterMs);
+    timer.unref();
+  }
+
+  #loseStandby(worker: WorkerProcess): void {
+    if (this.#standby !== worker) return;
+    this.#standby = null;
+    this.#loadStandby(standbyRetryMs);
+  }
+
+  #bury(worker: WorkerProcess, exit: WorkerExit): void {
+    this.#active = null;
     if (this.#stickyTimer !== null) clearInterval(this.#stickyTimer);
     const lost = this.#inFlight.lose();
     if (this.#draining || exit.code === exitRefused) {
+      this.#draining = true;
+      this.#standby?.kill();
       void this.#failLost(lost).finally(() => this.#end(exit.code === exitRefused ? exitRefused : 0));
       return;
     }
-    this.#options.logger.warn(
-      { ...exit, workerPid: child.pid, inFlight: lost.length },
-      'worker died; starting another',
-    );
+    const facts = { ...exit, workerPid: worker.pid, inFlight: lost.length };
+    this.#options.logger.warn(facts, 'worker died; another takes over');
     this.#restarts += 1;
-    if (Date.now() - this.#startedAtMs > quietMs) this.#recentDeaths = 0;
+    const servedMs = worker.servingSinceMs === null ? 0 : Date.now() - worker.servingSinceMs;
+    this.#recentDeaths = servedMs >= soundMs ? 0 : this.#recentDeaths + 1;
     const delayMs = restartDelaysMs[Math.min(this.#recentDeaths, restartDelaysMs.length - 1)] ?? 0;
-    this.#recentDeaths += 1;
-    void this.#failLost(lost).then(() => this.#sweepLost(child.pid ?? 0));
-    void this.#releaseSticky(child.pid ?? 0);
+    void this.#failLost(lost).then(() => this.#sweepLost(worker.pid));
+    void this.#releaseSticky(worker.pid);
     if (delayMs === 0) this.launch();
-    else setTimeout(() => this.#draining || this.launch(), delayMs);
+    else setTimeout(() => this.launch(), delayMs);
   }
 
   async #failLost(lost: readonly LostActivity[]): Promise<void> {
@@ -195,13 +209,13 @@ class Supervision {
   #watchStickyQueue(): void {
     if (!this.#options.config.pools.includes('orchestrator')) return;
     this.#stickyQueue = null;
-    const { pid } = this.#child ?? {};
-    this.#stickyTimer = setInterval(() => void this.#learnStickyQueue(pid ?? 0), 2_000);
+    const pid = this.#active?.pid ?? 0;
+    this.#stickyTimer = setInterval(() => void this.#learnStickyQueue(pid), 2_000);
     this.#stickyTimer.unref();
   }
 
   async #learnStickyQueue(pid: number): Promise<void> {
-    if (this.#stickyQueue !== null || this.#child?.pid !== pid) return;
+    if (this.#stickyQueue !== null || this.#active?.pid !== pid) return;
     this.#stickyQueue = await findStickyQueue(this.#dead(pid)).catch(() => null);
   }
 
@@ -227,15 +241,16 @@ class Supervision {
 
   async drain(): Promise<void> {
     this.#draining = true;
-    if (this.#child === null) this.#end(0);
-    else if (this.#ready) this.#child.send({ type: 'drain' });
-    else this.#child.kill('SIGKILL');
+    this.#standby?.kill();
+    if (this.#active === null) this.#end(0);
+    else this.#active.drain();
     await this.ended;
   }
 
   kill(): void {
     this.#draining = true;
-    if (this.#child === null) this.#end(1);
-    else this.#child.kill('SIGKILL');
+    this.#standby?.kill();
+    if (this.#active === null) this.#end(1);
+    else this.#active.kill();
   }
 }

@@ -81,6 +81,7 @@ const workerEnvSchema = z.object({
   LONGHAUL_HEALTH_HOST: z.string().min(1).default('127.0.0.1'),
   LONGHAUL_HEALTH_PORT: portSchema.default(0),
   LONGHAUL_SLOTS: slots.default(100),
+  LONGHAUL_STANDBY: z.enum(['0', '1']).default('1'),
   OPENAI_BASE_URL: urlSchema.optional(),
   OPENAI_API_KEY: z.string().min(1).optional(),
   LONGHAUL_READER: z.enum(['model', 'extractive']).default('model'),
@@ -117,6 +118,8 @@ export interface WorkerConfig {
   readonly healthHost: string;
   readonly healthPort: number;
   readonly slots: number;
+  /** Keep a second worker process loaded, to take over at once when the first one dies. */
+  readonly standby: boolean;
   readonly modelBaseUrl: string | null;
   readonly modelApiKey: Secret | null;
   readonly reader: 'model' | 'extractive';
@@ -159,6 +162,8 @@ const knownNames: ReadonlySet<string> = new Set([
   'LONGHAUL_TEMPORAL_CLI',
   'LONGHAUL_VERSITYGW',
   'LONGHAUL_DATA_DIR',
+  'LONGHAUL_TEMPORAL_PORT',
+  'LONGHAUL_UI_PORT',
 ]);
 
 function findUnknown(env: Environment): string[] {
@@ -243,6 +248,7 @@ export function loadWorkerConfig(env: Environment): WorkerConfig {
     healthHost: parsed.LONGHAUL_HEALTH_HOST,
     healthPort: parsed.LONGHAUL_HEALTH_PORT,
     slots: parsed.LONGHAUL_SLOTS,
+    standby: parsed.LONGHAUL_STANDBY === '1',
     modelBaseUrl: parsed.OPENAI_BASE_URL ?? null,
     modelApiKey: toSecret(parsed.OPENAI_API_KEY),
     reader: parsed.LONGHAUL_READER,

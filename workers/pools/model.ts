@@ -8,5 +8,5 @@ import type { Pool, PoolContext } from './pool.ts';
 export function createModelPool({ config, storage, history }: PoolContext): Pool {
   const chat = createOpenAiChat({ client: createModelClient(config) });
   const ports = { trajectory: storage.trajectory, history, clock: systemClock, chat };
-  return { activities: createModelActivities(ports), close: async () => {} };
+  return { activities: createModelActivities(ports), begin: () => {}, close: async () => {} };
 }

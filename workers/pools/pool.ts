@@ -19,6 +19,8 @@ export interface PoolContext {
 export interface Pool {
   /** Activity functions by name. */
   readonly activities: object;
+  /** Called once, when the worker begins to poll. */
+  readonly begin: () => void;
   /** Ends what the pool started beside its activities. */
   readonly close: () => Promise<void>;
 }

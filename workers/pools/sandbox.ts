@@ -24,11 +24,11 @@ export async function createSandboxPool(context: PoolContext): Promise<Pool> {
     hasEnded: (runId) => hasEnded(context, runId),
     onError: ({ runId, error }) => logger.warn({ runId, err: error }, 'a sandbox could not be checked'),
   });
-  reaper.start();
   const handlers = createSandboxTools(sandbox);
   const ports = { trajectory: storage.trajectory, history, clock: systemClock, handlers };
   return {
     activities: { ...createToolActivities(ports), ...createSandboxActivities(sandbox) },
+    begin: reaper.start,
     close: async () => reaper.stop(),
   };
 }

@@ -9,5 +9,5 @@ export function createToolsPool({ config, storage, history }: PoolContext): Pool
   const tools = loadHttpTools(config.toolsFile);
   const handlers = Object.fromEntries(tools.map((tool) => [tool.name, createHttpTool(tool)]));
   const ports = { trajectory: storage.trajectory, history, clock: systemClock, handlers };
-  return { activities: createToolActivities(ports), close: async () => {} };
+  return { activities: createToolActivities(ports), begin: () => {}, close: async () => {} };
 }

@@ -55,6 +55,7 @@ export async function createWebPool({ config, storage, history, logger }: PoolCo
   const ports = { trajectory: storage.trajectory, history, clock: systemClock, handlers };
   return {
     activities: createToolActivities(ports),
+    begin: () => {},
     close: async () => {
       await pages.close();
       parser.close();

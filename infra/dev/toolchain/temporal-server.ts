@@ -132,12 +132,15 @@ function toServerArguments(options: TemporalServerOptions, { host, port, uiPort,
 }
 
 /** What the server would else do too slowly, or not at all. */
-function toDynamicConfig(options: TemporalServerOptions): Readonly<Record<string, number | boolean>> {
+function toDynamicConfig(options: TemporalServerOptions): Readonly<Record<string, number | boolean | string>> {
   return {
     // 20 a second by default: a lone run would wait 97 ms at each step instead of 20.
     'history.transferProcessorMaxPollRPS': 2_000,
     'history.timerProcessorMaxPollRPS': 2_000,
     'history.visibilityProcessorMaxPollRPS': 2_000,
+    // A timer set now fires at the earliest this much after the last look at the timers: 1 s by default, which every retry of a
+    // killed worker's step would wait for.
+    'history.timerProcessorMaxTimeShift': '10ms',
     'matching.enableFairness': true,
     // One partition keeps priorities strict.
     'matching.numTaskqueueReadPartitions': 1,
