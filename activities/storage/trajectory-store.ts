@@ -1,9 +1,10 @@
 import { z } from 'zod';
+import { toCanonicalJson } from '../../domain/digest.ts';
 import { AppError } from '../../domain/errors.ts';
 import type { RunRef } from '../../domain/ids.ts';
 import { digestManifest, type RunManifest, runManifestSchema } from '../../domain/manifest.ts';
 import { type RunOutcome, runOutcomeSchema } from '../../domain/outcome.ts';
-import { type ContentRef, digestRecord, type Slot, type StepRecord, stepRecordSchema } from '../../domain/record.ts';
+import { type ContentRef, type Slot, type StepRecord, stepRecordSchema } from '../../domain/record.ts';
 import type { BlobStore } from './blob-store.ts';
 import { compress, decompress, digestBytes, parseStored } from './encoding.ts';
 import { keys } from './keys.ts';
@@ -56,9 +57,14 @@ export interface TrajectoryStore {
   readonly readStart: (run: RunRef) => Promise<z.infer<typeof startRecordSchema> | null>;
 }
 
+/** The digest of `digestRecord`, by the platform's own hash: it is taken twice a step. */
+function digestRecordNatively(record: StepRecord): string {
+  return digestBytes(toCanonicalJson(record));
+}
+
 function parseStep(bytes: Uint8Array, key: string): RecordedStep {
   const stored = parseStored(decompress(bytes, key).toString('utf8'), key, storedStepSchema);
-  if (digestRecord(stored.record) !== stored.digest) {
+  if (digestRecordNatively(stored.record) !== stored.digest) {
     throw new AppError('Storage.Corrupt', { what: `record ${key} does not match its digest` });
   }
   for (const content of stored.record.contents) {
@@ -123,7 +129,7 @@ export function createTrajectoryStore(ports: { objects: ObjectStore; blobs: Blob
     putStep: async (slot, draft) => {
       const { refs, inline } = await placeContents(blobs, slot.tenant, draft.contents);
       const record: StepRecord = { ...draft.record, contents: refs };
-      const step = { digest: digestRecord(record), record, inline };
+      const step = { digest: digestRecordNatively(record), record, inline };
       if (await objects.putIfAbsent(keys.step(slot, slot.seq), compress(JSON.stringify(step))))
         return { won: true, step };
       const winner = await readStep(slot);
