@@ -29,7 +29,7 @@ export interface Kill {
 }
 
 /** What the end of a run shows of its recovery. */
-export interface Aftermath {
+interface Aftermath {
   readonly kill: Kill;
   readonly arrivals: Arrivals;
   readonly chain: readonly Execution[];

@@ -5,7 +5,7 @@ const { EventType } = proto.temporal.api.enums.v1;
 const { History: HistoryMessage } = proto.temporal.api.history.v1;
 
 export type History = proto.temporal.api.history.v1.IHistory;
-export type HistoryEvent = proto.temporal.api.history.v1.IHistoryEvent;
+type HistoryEvent = proto.temporal.api.history.v1.IHistoryEvent;
 
 /** One execution of a run's chain. */
 export interface Execution {

@@ -14,7 +14,7 @@ const drainMs = 3_000;
 const healthSchema = z.looseObject({ ok: z.boolean(), workerPid: z.int().nullable(), inFlight: z.int() });
 
 /** What a pool's supervisor says of itself. */
-export type PoolHealth = z.infer<typeof healthSchema>;
+type PoolHealth = z.infer<typeof healthSchema>;
 
 /** A pool as its own process: a supervisor and its worker. */
 export interface RunningPool {
@@ -69,7 +69,7 @@ export async function toProfileEnv(context: BenchContext, name: string): Promise
 }
 
 /** Starts a pool and waits until its worker polls. */
-export async function startPool(context: BenchContext, places: PoolPlaces, pool: PoolName): Promise<RunningPool> {
+async function startPool(context: BenchContext, places: PoolPlaces, pool: PoolName): Promise<RunningPool> {
   const healthPort = await findFreePort();
   const env = { ...toPoolEnv(places, pool, healthPort), ...(await toProfileEnv(context, `longhaul-${pool}`)) };
   const part = await startBenchPart(context, { name: pool, args: ['workers/main.ts'], env });

@@ -1,10 +1,8 @@
 import type { Client } from '@temporalio/client';
 import { ulid } from 'ulid';
+import { createTemporalEngine } from '../../api/engine/temporal-engine.ts';
 import { buildManifest } from '../../domain/build-manifest.ts';
 import { type RunRef, toWorkflowId } from '../../domain/ids.ts';
-import { toTaskQueue } from '../../domain/receipt.ts';
-import { type ResearchRun, researchRunType } from '../../workflows/contract.ts';
-import { searchAttributes } from '../../workflows/search-attributes.ts';
 import type { Profile } from '../../domain/profile.ts';
 import { digestManifest } from '../../domain/manifest.ts';
 import { loadCatalog } from '../../workers/compose/catalog.ts';
@@ -17,15 +15,13 @@ import type { PoolPlaces } from './pools.ts';
 export interface SubmittedRun extends RunRef {
   readonly workflowId: string;
   readonly firstExecutionId: string;
-  /** When it was started, in milliseconds of the monotonic clock. */
-  readonly startedAt: number;
 }
 
 /** Submits runs to the pools of a bench and looks at what they left. */
 export interface RunClient {
   readonly client: Client;
   readonly storage: Storage;
-  /** Puts the manifest and starts the workflow, as the API does. */
+  /** Puts the manifest and starts the workflow, with the API's own code. */
   readonly submit: (profile: Profile) => Promise<SubmittedRun>;
   /** Waits for the run's end. @throws when it was not answered */
   readonly waitForAnswer: (run: SubmittedRun) => Promise<void>;
@@ -37,8 +33,9 @@ export async function openRunClient(
   places: Pick<PoolPlaces, 'temporalAddress' | 'store' | 'queuePrefix' | 'toolsFile'>,
 ): Promise<RunClient> {
   const client = connectClient(loadTemporalConfig({ TEMPORAL_ADDRESS: places.temporalAddress }));
+  const engine = createTemporalEngine({ client, queuePrefix: places.queuePrefix });
   const storage = await openStorage({ kind: 'directory', directory: places.store.slice('file:'.length) });
-  const { toolsFile, queuePrefix } = places;
+  const { toolsFile } = places;
   const { tools } = loadCatalog({ profilesFile: null, toolsFile, model: 'longhaul-scripted', readerModel: null });
   return {
     client,
@@ -48,24 +45,17 @@ export async function openRunClient(
       const task = { question: benchQuestion, profile, tools, timeZone: 'UTC', standIn: true, metadata: {} };
       const manifest = buildManifest({ ...run, ...task, now: new Date() });
       await storage.trajectory.putManifest(manifest);
-      const startedAt = performance.now();
       const manifestDigest = digestManifest(manifest);
-      const handle = await client.workflow.start<ResearchRun>(researchRunType, {
-        workflowId: toWorkflowId(run),
-        taskQueue: toTaskQueue(queuePrefix, 'orchestrator'),
-        args: [{ ...run, manifestDigest, queuePrefix, carry: null }],
-        workflowTaskTimeout: '5s',
-        staticSummary: benchQuestion,
-        memo: { question: benchQuestion },
-        typedSearchAttributes: [
-          { key: searchAttributes.status, value: 'queued' },
-          { key: searchAttributes.tenant, value: run.tenant },
-          { key: searchAttributes.profile, value: profile.name },
-        ],
+      const firstExecutionId = await engine.start({
+        run,
+        question: benchQuestion,
+        profile: profile.name,
+        manifestDigest,
       });
-      const firstExecutionId = handle.firstExecutionRunId;
-      await storage.trajectory.putStart(run, { firstExecutionId, workflowId: handle.workflowId });
-      return { ...run, workflowId: handle.workflowId, firstExecutionId, startedAt };
+      if (firstExecutionId === null) throw new Error(`run ${run.runId} was there already`);
+      const workflowId = toWorkflowId(run);
+      await storage.trajectory.putStart(run, { firstExecutionId, workflowId });
+      return { ...run, workflowId, firstExecutionId };
     },
     waitForAnswer: async (run) => {
       await client.workflow.getHandle(run.workflowId, run.firstExecutionId).result();

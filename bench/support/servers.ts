@@ -9,7 +9,7 @@ import { ensureTemporal } from '../../infra/dev/toolchain/temporal.ts';
 import { startTemporalServer, type TemporalServer } from '../../infra/dev/toolchain/temporal-server.ts';
 import type { BenchContext } from './bench-context.ts';
 
-export const root = fileURLToPath(new URL('../../', import.meta.url));
+const root = fileURLToPath(new URL('../../', import.meta.url));
 
 const readyMs = 90_000;
 const stopMs = 8_000;

@@ -14,7 +14,7 @@ export interface Stage {
 }
 
 /** The pools that the reference workload needs. */
-export const workloadPools = ['orchestrator', 'model', 'tools'] as const satisfies readonly PoolName[];
+const workloadPools = ['orchestrator', 'model', 'tools'] as const satisfies readonly PoolName[];
 
 /** Starts pools and waits until they poll. */
 export async function openStage(
