@@ -126,12 +126,12 @@ describe('closing a slot', () => {
   });
 });
 
-describe('a model receipt', () => {
-  const receiptOf = async (turn: RecordedTurn) => {
-    const { trajectory } = await open([turn]);
-    return toModelReceipt(trajectory, aManifest(), (await trajectory.readStep({ ...run, seq: 0 }))!);
-  };
+const receiptOf = async (turn: RecordedTurn) => {
+  const { trajectory } = await open([turn]);
+  return toModelReceipt(trajectory, aManifest(), (await trajectory.readStep({ ...run, seq: 0 }))!);
+};
 
+describe('a model receipt', () => {
   it('of a reply with hundreds of calls: 17 at most, under 2 KB', async () => {
     const unknown = { ...echoCall(), tool: 'x'.repeat(500) };
     const receipt = await receiptOf({ reply: '😀'.repeat(5_000), calls: Array.from({ length: 500 }, () => unknown) });
@@ -150,19 +150,19 @@ describe('a model receipt', () => {
   });
 });
 
-describe('finishing a run', () => {
-  const input = (change: Partial<FinishRunInput>): FinishRunInput => ({
-    ...run,
-    manifestDigest: aDigest,
-    head: aDigest,
-    steps: 0,
-    end: { outcome: 'answered', stopReason: 'answered', limitHit: null, failure: null },
-    spent: nothingSpent(null),
-    startedAtMs: 0,
-    endedAtMs: 9_000,
-    ...change,
-  });
+const input = (change: Partial<FinishRunInput>): FinishRunInput => ({
+  ...run,
+  manifestDigest: aDigest,
+  head: aDigest,
+  steps: 0,
+  end: { outcome: 'answered', stopReason: 'answered', limitHit: null, failure: null },
+  spent: nothingSpent(null),
+  startedAtMs: 0,
+  endedAtMs: 9_000,
+  ...change,
+});
 
+describe('finishing a run', () => {
   it('answered: the boxed answer, the report and each page once', async () => {
     const { activities, trajectory, head, steps } = await open([{ reply: 'r', observations: ['o'] }]);
     const source = { url: 'http://a/', title: 'A' };

@@ -13,12 +13,13 @@ const turns: RecordedTurn[] = [
   { reply: 'r1', observations: ['o2'] },
 ];
 
-async function render(
-  manifest: RunManifest,
-  firstLive = 0,
-  purpose: 'turn' | 'final' = 'turn',
-  said: readonly RecordedTurn[] = turns,
-) {
+interface Asked {
+  readonly firstLive?: number;
+  readonly purpose?: 'turn' | 'final';
+  readonly said?: readonly RecordedTurn[];
+}
+
+async function render(manifest: RunManifest, { firstLive = 0, purpose = 'turn', said = turns }: Asked = {}) {
   const { trajectory, history } = openMemoryStorage();
   const { head, steps } = await recordRun(trajectory, manifest, said);
   const read = await history.read(manifest, steps, head);
@@ -33,7 +34,7 @@ describe('a rendered call', () => {
   });
 
   it('masked observations: a placeholder, and their texts are let go', async () => {
-    const { messages, steps } = await render(aManifest(), 1);
+    const { messages, steps } = await render(aManifest(), { firstLive: 1 });
     expect(messages[3]?.content).toBe(mcpXml.omitted);
     expect(messages[5]?.content).toBe('o2');
     expect(steps.map((step) => step.text)).toEqual(['r0', null, null, 'cut off', 'bad', 'r1', 'o2']);
@@ -57,9 +58,9 @@ describe('a rendered call', () => {
     const calls = await Promise.all([
       render(aManifest()),
       render(aManifest({ question: 'Another?' })),
-      render(aManifest(), 0, 'final'),
-      render(aManifest(), 1),
-      render(aManifest(), 0, 'turn', [...turns, { reply: 'r2', observations: ['o3'] }]),
+      render(aManifest(), { purpose: 'final' }),
+      render(aManifest(), { firstLive: 1 }),
+      render(aManifest(), { said: [...turns, { reply: 'r2', observations: ['o3'] }] }),
     ]);
     expect(new Set(calls.map((call) => call.requestDigest)).size).toBe(calls.length);
     expect(new Set(calls.map((call) => call.promptDigest)).size).toBe(calls.length);

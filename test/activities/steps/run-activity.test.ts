@@ -99,17 +99,17 @@ describe('a failed attempt', () => {
   });
 });
 
-describe('an attempt that is ended from outside', () => {
-  /** Runs until it is aborted, then fails as what was aborted does. */
-  const untilAborted = (end: () => void) => () =>
-    runActivity(options, ({ signal }) => {
-      const aborted = new Promise<never>((_resolve, reject) => {
-        signal.addEventListener('abort', () => reject(new AppError('Model.Failed', { what: 'aborted' })));
-      });
-      end();
-      return aborted;
+/** Runs until it is aborted, then fails as what was aborted does. */
+const untilAborted = (end: () => void) => () =>
+  runActivity(options, ({ signal }) => {
+    const aborted = new Promise<never>((_resolve, reject) => {
+      signal.addEventListener('abort', () => reject(new AppError('Model.Failed', { what: 'aborted' })));
     });
+    end();
+    return aborted;
+  });
 
+describe('an attempt that is ended from outside', () => {
   it('cancelled: a cancellation, whatever was thrown, no fault', async () => {
     const attempt = anAttempt();
     await expect(attempt.run(untilAborted(attempt.cancel))).rejects.toBeInstanceOf(CancelledFailure);
