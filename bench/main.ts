@@ -81,6 +81,9 @@ const benches: Readonly<Record<Arguments['name'], (context: BenchContext, values
     recovery: (context, values) => runRecoveryBench(context, toRecoveryOptions(values)),
   };
 
+/** As shells tell of SIGINT. */
+const interruptedExit = 130;
+
 async function main(): Promise<number> {
   const values = readArguments();
   const controller = new AbortController();
@@ -89,7 +92,7 @@ async function main(): Promise<number> {
     process.on(signal, () => {
       signals += 1;
       // The guards end every process that is left when this one is gone.
-      if (signals > 1) process.exit(130);
+      if (signals > 1) process.exit(interruptedExit);
       controller.abort(new Error('ended by a signal'));
     });
   }
@@ -102,6 +105,10 @@ async function main(): Promise<number> {
     const environment = await describeEnvironment();
     process.stdout.write(`${JSON.stringify({ ...result, environment }, null, values.json ? 0 : 2)}\n`);
     return result.ok ? 0 : 1;
+  } catch (error) {
+    if (!controller.signal.aborted) throw error;
+    context.report('ended by a signal; everything it had started is ended');
+    return interruptedExit;
   } finally {
     await close();
   }
