@@ -26,7 +26,7 @@ export const runFactsSchema = z.strictObject({
 export type RunFacts = z.infer<typeof runFactsSchema>;
 
 /** Tool calls that the last reply asked for and that have not run yet. */
-export const pendingCallsSchema = z.strictObject({
+const pendingCallsSchema = z.strictObject({
   modelSeq: z.int(),
   modelRecordDigest: digestSchema,
   calls: z.array(z.strictObject({ tool: z.string(), pool: toolPoolSchema.nullable(), callIndex: z.int() })),

@@ -5,15 +5,15 @@ import { digestSchema, runIdSchema } from './ids.ts';
 import { effectSchema, toolCallSchema } from './tools.ts';
 import { tokenUsageSchema } from './usage.ts';
 
-export const stepKindSchema = z.enum(['model', 'tool']);
+const stepKindSchema = z.enum(['model', 'tool']);
 export type StepKind = z.infer<typeof stepKindSchema>;
 
 /** Why the model is asked: for its next turn, or for the final answer. */
-export const purposeSchema = z.enum(['turn', 'final']);
+const purposeSchema = z.enum(['turn', 'final']);
 export type Purpose = z.infer<typeof purposeSchema>;
 
 /** A content by its digest; the text itself rides in the record's object or is a blob. */
-export const contentRefSchema = z.strictObject({
+const contentRefSchema = z.strictObject({
   name: z.enum(['reply', 'reasoning', 'calls', 'observation', 'page', 'raw']),
   digest: digestSchema,
   bytes: z.int().min(0),

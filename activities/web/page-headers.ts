@@ -1,5 +1,5 @@
 /** Request headers that the model may set on a page fetch, lower case. */
-export const pageHeaderNames: readonly string[] = ['accept', 'accept-language', 'user-agent', 'referer'];
+const pageHeaderNames: readonly string[] = ['accept', 'accept-language', 'user-agent', 'referer'];
 
 /** What became of the headers that the model asked for. */
 export interface PageHeaders {

@@ -8,7 +8,7 @@ export type StoreConfig =
   | { readonly kind: 's3'; readonly bucket: string; readonly prefix: string; readonly endpoint: string | null };
 
 /** A value that is shown nowhere: not in logs, not in JSON, not in errors. */
-export class Secret {
+class Secret {
   readonly #value: string;
 
   constructor(value: string) {

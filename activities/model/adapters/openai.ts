@@ -11,7 +11,7 @@ export interface StreamLimits {
 }
 
 /** Source: reliability goals for model calls: first token 120 s, idle 60 s. */
-export const defaultStreamLimits: StreamLimits = { firstTokenMs: 120_000, idleMs: 60_000 };
+const defaultStreamLimits: StreamLimits = { firstTokenMs: 120_000, idleMs: 60_000 };
 
 type Chunk = OpenAI.Chat.Completions.ChatCompletionChunk;
 

@@ -1,10 +1,10 @@
 import type { SandboxLimits } from './sandbox-limits.ts';
 
 /** Home of the code inside, and the only place that outlives a job. */
-export const boxHome = '/home/user';
+const boxHome = '/home/user';
 
 /** Where the box finds what it is to run. */
-export const boxSource = '/run/job/main';
+const boxSource = '/run/job/main';
 
 /** The whole environment of code inside. */
 export const boxEnvironment: Readonly<Record<string, string>> = {

@@ -41,7 +41,7 @@ export interface AddressGuard {
 }
 
 /** Longest URL that is looked at, in code points. */
-export const maxUrlChars = 2048;
+const maxUrlChars = 2048;
 
 const publicPorts: readonly string[] = ['80', '443'];
 

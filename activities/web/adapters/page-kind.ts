@@ -22,7 +22,7 @@ const magics: readonly { readonly opening: string; readonly type: string }[] = [
 ];
 
 /** The type in a `Content-Type` header, lower case, without parameters. */
-export function toMediaType(contentType: string): string {
+function toMediaType(contentType: string): string {
   return (contentType.split(';')[0] ?? '').trim().toLowerCase();
 }
 

@@ -33,10 +33,10 @@ export interface ChatRequest {
 }
 
 /** Line of the prompt that asks for the boxed answer. */
-export const finalRequestLine = 'This is the final answer request.';
+const finalRequestLine = 'This is the final answer request.';
 
 /** Line of the prompt that asks to read a page. */
-export const readerRequestLine = 'This is a page extraction request.';
+const readerRequestLine = 'This is a page extraction request.';
 
 /** What stands for an observation that is no longer in view. Source: MiroThinker protocol §3.3. */
 export const omittedObservation = 'Tool result is omitted to save tokens.';

@@ -111,7 +111,7 @@ const loopSchema = z.strictObject({
 });
 
 /** What the scripted mind plays. */
-export const scenarioSchema = z.union([listSchema, w600Schema, loopSchema]);
+const scenarioSchema = z.union([listSchema, w600Schema, loopSchema]);
 export type Scenario = z.infer<typeof scenarioSchema>;
 export type ScenarioInput = z.input<typeof scenarioSchema>;
 

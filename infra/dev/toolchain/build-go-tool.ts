@@ -35,7 +35,7 @@ export async function buildGoTool(recipe: ToolRecipe, target: string, options: T
 }
 
 /** Turns what `go build -v` prints into a detail of the progress line: modules fetched, then packages compiled. */
-export function createBuildReader(progress: Progress): (line: string) => void {
+function createBuildReader(progress: Progress): (line: string) => void {
   let [fetched, compiled] = [0, 0];
   return (line) => {
     if (line.startsWith('go: downloading ')) fetched += 1;

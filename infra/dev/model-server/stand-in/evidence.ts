@@ -40,7 +40,7 @@ export function bareTitle(title: string): string {
 }
 
 /** The words of a sentence near a name: ten before, six after. */
-export function around(sentence: string, name: string): string {
+function around(sentence: string, name: string): string {
   const at = sentence.indexOf(name);
   if (at < 0) return sentence;
   const before = words(sentence.slice(0, at)).slice(-10);

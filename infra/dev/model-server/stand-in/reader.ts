@@ -14,7 +14,7 @@ function parsePrompt(prompt: string): Asked | null {
 }
 
 /** The sentences of a page that share most with what is wanted, verbatim and in the page's order; the first one always. */
-export function chooseSentences(asked: Asked): string[] {
+function chooseSentences(asked: Asked): string[] {
   const all = sentences(asked.page);
   const texts = all.map((sentence) => terms(plain(sentence)));
   const weight = weigh(texts);

@@ -16,7 +16,7 @@ export interface FakeMachine {
 }
 
 /** Parses what {@link writeTool}'s executables print. */
-export function parseFakeVersion(output: string): string | null {
+function parseFakeVersion(output: string): string | null {
   return /fake tool (\d+\.\d+)/.exec(output)?.[1] ?? null;
 }
 
