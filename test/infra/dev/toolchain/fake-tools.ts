@@ -15,8 +15,12 @@ export interface FakeMachine {
   readonly countBuilds: () => Promise<number>;
 }
 
-/** Parses what {@link writeTool}'s executables print. */
-function parseFakeVersion(output: string): string | null {
+/**
+ * Parses what {@link writeTool}'s executables print.
+ *
+ * @public imported by the processes that tests start, from a text
+ */
+export function parseFakeVersion(output: string): string | null {
   return /fake tool (\d+\.\d+)/.exec(output)?.[1] ?? null;
 }
 
