@@ -5,6 +5,10 @@
  */
 export function estimateTokens(text: string): number {
   let other = 0;
-  for (const character of text) if (character.charCodeAt(0) > 127) other += 1;
+  for (let index = 0; index < text.length; index += 1) {
+    const unit = text.charCodeAt(index);
+    // The second half of a pair belongs to the character that its first half has counted.
+    if (unit > 127 && (unit & 0xfc00) !== 0xdc00) other += 1;
+  }
   return Math.ceil((text.length - other) / 4) + other;
 }

@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import { NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import { Client } from '@temporalio/client';
 import { createHistoryReader } from '../activities/storage/history-reader.ts';
@@ -97,6 +98,8 @@ async function start(config: WorkerConfig): Promise<void> {
       for (const { worker } of served) if (worker.getState() === 'RUNNING') worker.shutdown();
     });
   });
+  // Else only an orderly exit would keep it, and the next start after a crash would compile everything again.
+  if (!isProven) flushCompileCache();
   send({ type: 'prepared', metricsPort });
   await begun;
   const running = served.map(({ pool, worker }) => {

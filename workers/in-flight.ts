@@ -22,7 +22,7 @@ export interface LostActivity {
 
 /** Keeps the account of a worker's activities, across the workers of one supervisor. */
 export interface InFlight {
-  readonly note: (message: Extract<WorkerMessage, { token: string }>) => void;
+  readonly note: (message: Extract<WorkerMessage, { type: 'activity-start' | 'activity-end' }>) => void;
   /** Activities in flight now. */
   readonly count: () => number;
   /** The worker died: what it had, and nothing is in flight any more. */
@@ -39,14 +39,16 @@ export function createInFlight(now: () => number): InFlight {
       tracked.delete(token);
     }
   };
+  const end = (token: string) => {
+    const known = tracked.get(token);
+    if (known === undefined) return;
+    known.endedAtMs = now();
+    deaths.delete(known.step);
+  };
   return {
     note: (message) => {
-      const known = tracked.get(message.token);
+      for (const token of message.type === 'activity-start' ? message.ended : message.tokens) end(token);
       if (message.type === 'activity-start') tracked.set(message.token, { step: message.step, endedAtMs: null });
-      else if (known !== undefined) {
-        known.endedAtMs = now();
-        deaths.delete(known.step);
-      }
       if (tracked.size > 512) forgetSettled();
     },
     count: () => [...tracked.values()].filter(({ endedAtMs }) => endedAtMs === null).length,

@@ -5,8 +5,13 @@ export const workerMessageSchema = z.discriminatedUnion('type', [
   // Everything is loaded and connected; nothing is polled yet.
   z.strictObject({ type: z.literal('prepared'), metricsPort: z.int() }),
   z.strictObject({ type: z.literal('ready') }),
-  z.strictObject({ type: z.literal('activity-start'), token: z.string(), step: z.string() }),
-  z.strictObject({ type: z.literal('activity-end'), token: z.string() }),
+  z.strictObject({
+    type: z.literal('activity-start'),
+    token: z.string(),
+    step: z.string(),
+    ended: z.array(z.string()),
+  }),
+  z.strictObject({ type: z.literal('activity-end'), tokens: z.array(z.string()) }),
   z.strictObject({ type: z.literal('refused'), message: z.string() }),
 ]);
 export type WorkerMessage = z.infer<typeof workerMessageSchema>;

@@ -58,13 +58,19 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
   const directory = await mkdtemp(join(tmpdir(), 'longhaul-worker-'));
   const supervision = new Supervision(options, directory);
   supervision.launch();
-  void supervision.ended.then(() => rm(directory, { recursive: true, force: true }));
   return {
     state: () => supervision.state(),
     drain: () => supervision.drain(),
     kill: () => supervision.kill(),
-    ended: supervision.ended,
+    ended: endIn(supervision, directory),
   };
+}
+
+/** The exit code, once the worker's folder is gone too. */
+async function endIn(supervision: Supervision, directory: string): Promise<number> {
+  const code = await supervision.ended;
+  await rm(directory, { recursive: true, force: true });
+  return code;
 }
 
 class Supervision {

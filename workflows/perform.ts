@@ -74,18 +74,12 @@ function close(shell: RunShell, slot: ClosingSlot, failure: StepFailure): Promis
 
 /** Performs the calls of one message in parallel; each has its slot, in text order, and every slot is filled. */
 export async function performTools(shell: RunShell, planned: readonly PlannedCall[]): Promise<null> {
-  const { pending, nextSeq } = shell.state;
-  if (pending === null) return null;
-  const settled = await Promise.allSettled(planned.map((plan, index) => performCall(shell, plan, nextSeq + index)));
-  const results: CallResult[] = [];
-  let cancellation: Error | null = null;
-  for (const outcome of settled) {
-    if (outcome.status === 'rejected') throw outcome.reason;
-    results.push(outcome.value);
-    cancellation ??= outcome.value.cancellation;
-  }
-  shell.state = applyTools(shell.state, results);
-  if (cancellation !== null) throw cancellation;
+  const { nextSeq } = shell.state;
+  // A call never rejects for a failure of its step: that closes its slot and is a result.
+  const outcomes = await Promise.all(planned.map((plan, index) => performCall(shell, plan, nextSeq + index)));
+  shell.state = applyTools(shell.state, outcomes);
+  const cut = outcomes.find((outcome) => outcome.cancellation !== null);
+  if (cut?.cancellation) throw cut.cancellation;
   return null;
 }
 

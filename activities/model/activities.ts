@@ -44,6 +44,8 @@ async function callModel(ports: ModelPorts, input: ModelStepInput, scope: StepSc
       return toWork(await ports.chat.complete(request, scope.signal), { input, manifest, call });
     },
   );
+  const text = await ports.trajectory.readText(input.tenant, step, 'reply');
+  ports.history.note(input, { record: step.record, digest: step.digest, text });
   return toModelReceipt(ports.trajectory, manifest, step);
 }
 

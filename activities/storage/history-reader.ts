@@ -41,6 +41,8 @@ export interface HistoryReader {
   /** The text of a step: from memory, else from the store. */
   readonly textOf: (run: RunRef, step: HistoryStep) => Promise<string>;
   readonly readManifest: (run: RunRef) => Promise<RunManifest>;
+  /** Remembers a step that this process has just recorded, so that the next turn need not read it. */
+  readonly note: (run: RunRef, step: HistoryStep) => void;
 }
 
 const textName = { model: 'reply', tool: 'observation' } as const;
@@ -98,13 +100,16 @@ async function extend(readers: Readers, cached: CachedRun, upto: number): Promis
   const from = cached.steps.length;
   const missing = Array.from({ length: Math.max(0, upto - from) }, (_, index) => from + index);
   const loaded = await Promise.all(missing.map((seq) => limit(() => loadStep(readers, cached.manifest, seq))));
-  for (const step of loaded) {
-    const at = cached.steps.length;
-    if (step.record.seq !== at) continue;
-    cached.steps.push(step);
-    cached.heads.push(extendHead(cached.heads[at] ?? '', step.digest));
-    cached.trajectories.push(extendTrajectory(cached.trajectories[at] ?? '', step.record));
-  }
+  for (const step of loaded) append(cached, step);
+}
+
+/** Adds the next record; one that is there already, through a call for the same run, is left out. */
+function append(cached: CachedRun, step: HistoryStep): void {
+  const at = cached.steps.length;
+  if (step.record.seq !== at) return;
+  cached.steps.push(step);
+  cached.heads.push(extendHead(cached.heads[at] ?? '', step.digest));
+  cached.trajectories.push(extendTrajectory(cached.trajectories[at] ?? '', step.record));
 }
 
 /** A history reader over a trajectory store; `maxRuns` bounds what it keeps in memory. */
@@ -142,5 +147,9 @@ export function createHistoryReader(ports: { trajectory: TrajectoryStore; maxRun
       what: `step ${step.record.seq} of run ${run.runId} is not the record that was read before`,
     });
   };
-  return { read, textOf, readManifest };
+  const note = (run: RunRef, step: HistoryStep) => {
+    const cached = cache.get(`${run.tenant}/${run.runId}`);
+    if (cached !== undefined) append(cached, step);
+  };
+  return { read, textOf, readManifest, note };
 }

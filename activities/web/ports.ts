@@ -8,7 +8,7 @@ export interface WebCallOptions {
   readonly stepKey: string;
 }
 
-/** Parameters of `google_search` as the model gives them. Source: `mirothinker.md` §6.1. */
+/** Parameters of `google_search` as the model gives them. Source: MiroThinker protocol §6.1. */
 export interface SearchRequest {
   readonly q: string;
   readonly gl?: string | undefined;
