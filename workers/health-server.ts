@@ -46,9 +46,9 @@ async function answer(
   { path, response }: { readonly path: string; readonly response: ServerResponse },
 ): Promise<void> {
   if (path === '/healthz') {
-    const { ready, workerPid, restarts, inFlight } = options.state();
+    const { ready, workerPid, restarts, standby, inFlight } = options.state();
     response.writeHead(ready ? 200 : 503, { 'content-type': 'application/json' });
-    response.end(JSON.stringify({ ok: ready, pools: options.pools, workerPid, restarts, inFlight }));
+    response.end(JSON.stringify({ ok: ready, pools: options.pools, workerPid, restarts, standby, inFlight }));
   } else if (path === '/metrics') {
     const own = await registry.metrics();
     const workers = await readWorkerMetrics(options.state().workerMetricsPort);

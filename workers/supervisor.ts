@@ -18,6 +18,8 @@ export interface SupervisorState {
   readonly ready: boolean;
   readonly workerPid: number | null;
   readonly restarts: number;
+  /** Is a second worker loaded, to take over? Null when none is kept. */
+  readonly standby: boolean | null;
   readonly inFlight: number;
   readonly workerMetricsPort: number | null;
 }
@@ -103,6 +105,7 @@ class Supervision {
       ready,
       workerPid: this.#active?.pid ?? null,
       restarts: this.#restarts,
+      standby: this.#options.config.standby ? (this.#standby?.metricsPort ?? null) !== null : null,
       inFlight: this.#inFlight.count(),
       workerMetricsPort: ready ? (this.#active?.metricsPort ?? null) : null,
     };

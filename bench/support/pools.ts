@@ -11,7 +11,12 @@ import { waitFor } from './waiting.ts';
 
 const readyMs = 90_000;
 const drainMs = 3_000;
-const healthSchema = z.looseObject({ ok: z.boolean(), workerPid: z.int().nullable(), inFlight: z.int() });
+const healthSchema = z.looseObject({
+  ok: z.boolean(),
+  workerPid: z.int().nullable(),
+  inFlight: z.int(),
+  standby: z.boolean().nullable(),
+});
 
 /** What a pool's supervisor says of itself. */
 type PoolHealth = z.infer<typeof healthSchema>;
@@ -68,7 +73,7 @@ export async function toProfileEnv(context: BenchContext, name: string): Promise
   return { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${directory}` };
 }
 
-/** Starts a pool and waits until its worker polls. */
+/** Starts a pool and waits until its worker polls and its standby is loaded. */
 async function startPool(context: BenchContext, places: PoolPlaces, pool: PoolName): Promise<RunningPool> {
   const healthPort = await findFreePort();
   const env = { ...toPoolEnv(places, pool, healthPort), ...(await toProfileEnv(context, `longhaul-${pool}`)) };
@@ -77,7 +82,11 @@ async function startPool(context: BenchContext, places: PoolPlaces, pool: PoolNa
     const response = await fetch(`http://127.0.0.1:${healthPort}/healthz`, { signal: AbortSignal.timeout(5_000) });
     return healthSchema.parse(await response.json());
   };
-  const isReady = async (): Promise<true | null> => ((await health().catch(() => null))?.ok === true ? true : null);
+  // A standby that is still being loaded would be measured as if it were the work of a step.
+  const isReady = async (): Promise<true | null> => {
+    const state = await health().catch(() => null);
+    return state?.ok === true && state.standby !== false ? true : null;
+  };
   const patience = { signal: context.signal, limitMs: readyMs, what: `the start of pool ${pool}` };
   try {
     await waitForPart(part, waitFor(isReady, patience, 25), readyMs);
