@@ -43,10 +43,17 @@ function chooseTools(request: ManifestRequest): ToolDefinition[] {
 /**
  * The manifest of a run: profile, tools, prompt and date resolved to every value.
  *
- * @throws AppError `Input.Invalid` when the profile names a tool that does not exist
+ * @throws AppError `Input.Invalid` when the profile names a tool that does not exist, or limits money without prices
  */
 export function buildManifest(request: ManifestRequest): RunManifest {
   const { profile, question } = request;
+  if (profile.limits.maxCostMicroUsd !== null && profile.prices === null) {
+    throw new AppError('Input.Invalid', {
+      field: '/budget/max_cost_usd',
+      what: `profile ${profile.name} has no prices, so a limit in money could not be kept`,
+      mend: 'Give the profile prices, or limit tokens.',
+    });
+  }
   const tools = chooseTools(request);
   const dialect = dialectOf(profile);
   const date = toDay(request.now, request.timeZone);

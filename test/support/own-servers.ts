@@ -20,6 +20,10 @@ async function listen(listener: RequestListener): Promise<{ server: Server; port
   return { server, port: typeof address === 'object' && address !== null ? address.port : 0 };
 }
 
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => server.close(() => resolve()));
+}
+
 /** Starts both servers on loopback. */
 export async function openOwnServers(): Promise<OwnServers> {
   let count = 0;
@@ -31,7 +35,6 @@ export async function openOwnServers(): Promise<OwnServers> {
     const host = new URL(request.url ?? '/', 'http://redirector').searchParams.get('host') ?? '';
     response.writeHead(302, { location: `http://${host}/` }).end();
   });
-  const close = (server: Server) => new Promise<void>((resolve) => server.close(() => resolve()));
   return {
     forbidden: [`127.0.0.1:${forbidden.port}`, `localhost:${forbidden.port}`, `[::1]:${forbidden.port}`],
     redirector: `127.0.0.1:${redirector.port}`,

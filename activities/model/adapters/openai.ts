@@ -63,10 +63,15 @@ class ReplyBuilder {
 
 function toUsage(usage: NonNullable<Chunk['usage']>): TokenUsage {
   return {
-    inputTokens: usage.prompt_tokens,
-    outputTokens: usage.completion_tokens,
-    cachedTokens: Math.min(usage.prompt_tokens, usage.prompt_tokens_details?.cached_tokens ?? 0),
+    inputTokens: toCount(usage.prompt_tokens),
+    outputTokens: toCount(usage.completion_tokens),
+    cachedTokens: Math.min(toCount(usage.prompt_tokens), toCount(usage.prompt_tokens_details?.cached_tokens)),
   };
+}
+
+/** Servers leave counts out, whatever the type says. */
+function toCount(value: unknown): number {
+  return typeof value === 'number' && value > 0 ? Math.round(value) : 0;
 }
 
 /** A timer that aborts when the stream is silent for too long; every byte sets it back. */
