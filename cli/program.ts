@@ -6,6 +6,7 @@ import { research, type ResearchOptions } from './commands/research.ts';
 import { showRun, type ShowOptions } from './commands/show.ts';
 import { watchRun } from './commands/watch.ts';
 import { addDevelopmentCommands } from './development-commands.ts';
+import { addInspectionCommands } from './inspection-commands.ts';
 import { parseRunId } from './run-id.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -46,6 +47,7 @@ export function createProgram(terminal: Terminal, setExitCode: SetExitCode): Com
   addResearch(program, run);
   addRunCommands(program, run);
   addDevelopmentCommands(program, terminal, setExitCode);
+  addInspectionCommands(program, terminal, setExitCode);
   return program;
 }
 

@@ -47,7 +47,7 @@ async function createReader(config: WorkerConfig): Promise<(model: string) => Re
 export async function createWebPool({ config, storage, history, logger }: PoolContext): Promise<Pool> {
   if (config.fetchAllow.length > 0)
     logger.info({ allowed: config.fetchAllow }, 'pages may also be fetched from these addresses');
-  const guard = createAddressGuard({ allow: config.fetchAllow });
+  const guard = createAddressGuard({ allow: [...config.fetchAllow] });
   const parser = createPageParser();
   const pages = createPageReader({ guard, userAgent, parser });
   const search = await createSearch(config);

@@ -1,10 +1,11 @@
 import { type Agent, request as undiciRequest } from 'undici';
 
+import { toPort } from '../../../domain/addresses/judge-url.ts';
 import { AppError } from '../../../domain/errors.ts';
 import { sortPageHeaders } from '../page-headers.ts';
 import type { Page, PagePort, WebCallOptions } from '../ports.ts';
 import { abortable } from './abortable.ts';
-import { type AddressGuard, toBlocked, toPort } from './address-guard.ts';
+import { type AddressGuard, toBlocked } from './address-guard.ts';
 import { createGuardedAgent, type OpenSocket } from './guarded-agent.ts';
 import { acceptEncoding, readPackedBody } from './page-body.ts';
 import { toFetchError, toStatusError } from './page-errors.ts';

@@ -5,7 +5,7 @@
  * and `168.63.129.16`, which looks public but is a cloud platform's own endpoint.
  */
 export const specialIpv4Ranges: readonly string[] = [
-  '0.0.0.0/8', // this network
+  '0.0.0.0/8', // this network, this host
   '10.0.0.0/8', // private
   '100.64.0.0/10', // carrier-grade NAT; some clouds keep their metadata service here
   '127.0.0.0/8', // loopback
@@ -39,7 +39,7 @@ export const specialIpv6Ranges: readonly string[] = [
 
 /**
  * IPv6 forms that carry an IPv4 address: judged by every IPv4 inside, before the ranges above.
- * `shifts` are the bit positions of the lowest bit of each; `inverted` marks the one stored as its complement.
+ * `shift` is the position of the lowest bit of each; `inverted` marks the one that is stored as its complement.
  */
 export const ipv6Carriers: readonly {
   readonly range: string;
@@ -51,7 +51,7 @@ export const ipv6Carriers: readonly {
   { range: '2001::/32', inside: [{ shift: 64 }, { shift: 0, inverted: true }] }, // Teredo: its server and its client
 ];
 
-/** Names under which clouds and clusters offer their metadata, beside the suffixes that the guard refuses anyway. */
+/** Names under which clouds and clusters offer their metadata, also where a suffix below refuses them anyway. */
 export const metadataNames: readonly string[] = [
   'metadata.google.internal',
   'metadata.goog',
@@ -61,7 +61,24 @@ export const metadataNames: readonly string[] = [
   'metadata.tencentyun.com',
   'metadata.packet.net',
   'metadata.platformequinix.com',
+  'api.metadata.cloud.ibm.com',
+  'metadata.exoscale.com',
   'kubernetes.default.svc',
+];
+
+/**
+ * Where clouds and clusters hand out credentials: refused even to a tenant that may reach private ranges.
+ *
+ * *Source:* the vendors' documentation: link-local, Azure, Alibaba, Oracle, AWS and Google over IPv6.
+ */
+export const metadataRanges: readonly string[] = [
+  '169.254.0.0/16',
+  '168.63.129.16/32',
+  '100.100.100.200/32',
+  '192.0.0.192/32',
+  'fe80::/10',
+  'fd00:ec2::254/128',
+  'fd20:ce::254/128',
 ];
 
 /** Suffixes of names that never belong to the public internet. */

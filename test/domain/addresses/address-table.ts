@@ -1,4 +1,4 @@
-import type { BlockReason } from '../../../../activities/web/adapters/address-guard.ts';
+import type { BlockReason } from '../../../domain/addresses/judge-url.ts';
 
 /** URLs and what the guard must say of them before any name is resolved. */
 export const urlTable: readonly (readonly [BlockReason | 'ok', readonly string[]])[] = [
@@ -14,6 +14,7 @@ export const urlTable: readonly (readonly [BlockReason | 'ok', readonly string[]
       'HTTPS://EXAMPLE.COM',
       'https://münchen.example/',
       'https://xn--bcher-kva.example/',
+      'http://xn--a.example/', // no punycode, but ASCII: a name like any other
       'http://8.8.8.8/',
       'http://1.1.1.1/',
       'http://134744072/', // 8.8.8.8
@@ -46,6 +47,13 @@ export const urlTable: readonly (readonly [BlockReason | 'ok', readonly string[]
       'http://localhost.example.com/',
       'http://local.example/',
       'http://127.0.0.1.example.com/',
+      'http://example.com:0080/',
+      'http://example.com:/',
+      'http://example.com./',
+      'http://arpa.example/',
+      'http://ex%61mple.com/',
+      'http://ｅｘａｍｐｌｅ。com/',
+      'http://[2001:0:808:808::f7f7:f7f7]/', // Teredo: public server, public client
       'http://example.com/?next=http://127.0.0.1/',
       'http://example.com#@127.0.0.1/',
       'http://example.com/user@127.0.0.1',
@@ -67,6 +75,12 @@ export const urlTable: readonly (readonly [BlockReason | 'ok', readonly string[]
       'http://1.2.3.4.5/',
       'http://exa mple.com/',
       'http://example.com:99999/',
+      'http://1.2.3.08/',
+      'http://foo.0x4/',
+      'http://a%00b.com/',
+
+      'http://exa<mple.com/',
+      '\ufeffhttp://example.com/',
       `http://example.com/${'a'.repeat(2048)}`,
     ],
   ],
@@ -97,6 +111,10 @@ export const urlTable: readonly (readonly [BlockReason | 'ok', readonly string[]
       'http:\\\\@example.com/',
       ' http://\t@example.com/',
       'http:///@example.com/',
+      'http:@example.com/',
+      'https:/\\/@example.com/x',
+      'http://@@example.com/',
+      'http://a@b@example.com/',
       'http://example.com@127.0.0.1/',
       'http://127.0.0.1@example.com/',
       'https://user@127.0.0.1:8080/',
@@ -122,6 +140,13 @@ export const urlTable: readonly (readonly [BlockReason | 'ok', readonly string[]
       'http://localhost./',
       'http://ⓛocalhost/',
       'http://a.localhost/',
+      'http://localhost../',
+      'http://.localhost/',
+      'http://loc%61lhost/',
+      'http://ｌｏｃａｌｈｏｓｔ/',
+      'http://com/',
+      'http://com./',
+      'http://./',
       'http://printer.local/',
       'http://printer.local./',
       'http://api.internal/',
@@ -164,6 +189,9 @@ export const urlTable: readonly (readonly [BlockReason | 'ok', readonly string[]
       'ht\ntp://127.0.\t0.1/',
       'http://127.0.0.1#@example.com/',
       'http://127.0.0.1\\@example.com/',
+      'http://127.1./',
+      'http://0300.0250.1/',
+      'http://0xffffffff/',
       'http://[::1]/',
       'http://[0:0:0:0:0:0:0:1]/',
       'http://[::]/',
@@ -172,6 +200,7 @@ export const urlTable: readonly (readonly [BlockReason | 'ok', readonly string[]
       'http://[::ffff:7f00:1]/',
       'http://[::ffff:10.0.0.1]/',
       'http://[::ffff:169.254.169.254]/',
+      'http://[::ffff:0:8.8.8.8]/', // translated, not mapped
       'http://[::127.0.0.1]/',
       'http://[::8.8.8.8]/',
       'http://[64:ff9b::127.0.0.1]/',
