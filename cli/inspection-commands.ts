@@ -18,6 +18,15 @@ export function addInspectionCommands(program: Command, terminal: Terminal, setE
       const redirectChain = options.redirectChain === true;
       setExitCode(await guardCheck(process.stdin, terminal.print, { ...options, redirectChain }));
     });
+  program
+    .command('read <file>', { hidden: true })
+    .description('read a local file as the tools read a page; connects to nothing')
+    .option('--content-type <type>', 'the type that a server would declare', '')
+    .option('--json', 'one JSON object on standard output')
+    .action(async (file: string, options: { contentType: string; json?: boolean }) => {
+      const { readFile } = await import('./commands/read.ts');
+      setExitCode(await readFile(file, terminal.print, { ...options, json: options.json === true }));
+    });
 }
 
 function collect(value: string, previous: readonly string[]): string[] {

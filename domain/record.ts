@@ -32,14 +32,24 @@ const modelFactsSchema = z.strictObject({
   model: z.string(),
 });
 
+/** Where a page came from. Records of before these facts were kept do not have the optional ones. */
+const pageSourceSchema = z.strictObject({
+  url: z.string(),
+  title: z.string().nullable(),
+  via: z.enum(['direct', 'jina']).optional(),
+  /** Null when whoever fetched it does not tell. */
+  status: z.int().nullable().optional(),
+  fetchedAtMs: z.int().min(0).optional(),
+});
+
 /** What only a tool call has. */
 const toolFactsSchema = z.strictObject({
   server: z.string(),
   tool: z.string(),
   modelSeq: z.int().min(0),
   callIndex: z.int().min(0),
-  /** A page that was fetched, for the list of sources. */
-  source: z.strictObject({ url: z.string(), title: z.string().nullable() }).nullable(),
+  /** A page that was fetched, for the list of sources; its text and bytes are the contents `page` and `raw`. */
+  source: pageSourceSchema.nullable(),
 });
 
 /** The failure that a step ended with. */

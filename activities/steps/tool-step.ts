@@ -4,6 +4,7 @@ import { digestFields, toCanonicalJson } from '../../domain/digest.ts';
 import { AppError, failures, toAppError } from '../../domain/errors.ts';
 import type { RunManifest } from '../../domain/manifest.ts';
 import { estimateTokens } from '../../domain/tokens.ts';
+import type { StepRecord } from '../../domain/record.ts';
 import type { ToolCall, ToolDefinition } from '../../domain/tools.ts';
 import { noUsage, type TokenUsage } from '../../domain/usage.ts';
 import type { HistoryReader } from '../storage/history-reader.ts';
@@ -29,7 +30,7 @@ export interface ToolResult {
   /** What the model is shown. */
   readonly text: string;
   readonly usage?: TokenUsage;
-  readonly source?: { readonly url: string; readonly title: string | null };
+  readonly source?: NonNullable<NonNullable<StepRecord['tool']>['source']>;
   /** Kept beside the observation, for audit and citation. */
   readonly contents?: Pick<StepContents, 'page' | 'raw'>;
 }

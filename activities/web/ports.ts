@@ -39,18 +39,33 @@ export interface SearchPort {
   readonly search: (request: SearchRequest, options: WebCallOptions) => Promise<SearchResult>;
 }
 
-/** A fetched page, converted to text. */
+/** A link of a page's text. */
+export interface PageLink {
+  readonly text: string;
+  readonly url: string;
+}
+
+/** A fetched page, converted to text: with its bytes the snapshot that citations are checked against. */
 export interface Page {
   /** Where the redirects ended. */
   readonly finalUrl: string;
-  readonly status: number;
+  /** Of the last answer; null when whoever fetched it for us does not tell. */
+  readonly status: number | null;
   readonly contentType: string;
+  /** Who asked the site: we, or a reading service. */
+  readonly via: 'direct' | 'jina';
+  /** When it arrived, in milliseconds of the epoch. */
+  readonly fetchedAtMs: number;
   /** Null when the page names none. */
   readonly title: string | null;
-  /** Markdown for HTML, the decoded text otherwise. */
+  /** Its main text: Markdown for HTML and documents, the decoded text otherwise. */
   readonly text: string;
-  /** The bytes as received, after content decoding. */
-  readonly raw: Uint8Array;
+  /** The links in `text`, each address once. */
+  readonly links: readonly PageLink[];
+  /** Is `text` shorter than the page? */
+  readonly truncated: boolean;
+  /** The bytes as received, after content decoding; null when they never came here. */
+  readonly raw: Uint8Array | null;
 }
 
 /**

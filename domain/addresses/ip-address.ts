@@ -50,7 +50,7 @@ export function isInRanges(address: IpAddress, ranges: readonly IpRange[]): bool
 }
 
 /** The IPv4 address in a mapped one; any other address as it is. */
-export function unmapped(address: IpAddress): IpAddress {
+function unmapped(address: IpAddress): IpAddress {
   const isMapped = address.family === 6 && address.bits >> 32n === 0xffffn;
   return isMapped ? { family: 4, bits: address.bits & 0xffff_ffffn } : address;
 }

@@ -3,6 +3,8 @@ declare module 'html-encoding-sniffer' {
     readonly transportLayerEncodingLabel?: string;
     readonly defaultEncoding?: string;
     readonly maxPrescanBytes?: number;
+    /** By the rules of XML instead: its declaration, no `<meta>`. */
+    readonly xml?: boolean;
   }
 
   /** The name of the encoding, by the HTML standard. */
