@@ -25,9 +25,9 @@ export interface PageParser {
 export interface PageParserOptions {
   /** For one document, from the moment that the process has it. Default 10,000. */
   readonly deadlineMs?: number;
-  /** Heap of the process. Default 256. */
+  /** Heap of the process. Default 384. */
   readonly maxHeapMegabytes?: number;
-  /** Memory in use of the process. Default 640. */
+  /** Memory in use of the process. Default 768. */
   readonly maxResidentMegabytes?: number;
   /** Use poppler for PDF where it is there? Default true. */
   readonly usesPdfTool?: boolean;
@@ -41,8 +41,8 @@ export function createPageParser(options: PageParserOptions = {}): PageParser {
   const deadlineMs = options.deadlineMs ?? 10_000;
   const client = createParserClient({
     deadlineMs,
-    maxHeapMegabytes: options.maxHeapMegabytes ?? 256,
-    maxResidentMegabytes: options.maxResidentMegabytes ?? 640,
+    maxHeapMegabytes: options.maxHeapMegabytes ?? 384,
+    maxResidentMegabytes: options.maxResidentMegabytes ?? 768,
   });
   const leavesPdf = options.usesPdfTool !== false && hasPdfTool();
   let tail: Promise<unknown> = Promise.resolve();

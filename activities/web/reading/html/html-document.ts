@@ -12,19 +12,24 @@ const maxElements = 300_000;
 export class PageLimitError extends Error {}
 
 /** Holds nothing to read. */
-const blindElements =
-  'style,template,iframe,svg,canvas,object,embed,applet,audio,video,map,noframes,frameset,dialog,datalist';
+const blindElements = new Set(
+  'style template iframe svg canvas object embed applet audio video map noframes frameset dialog datalist noscript link'.split(
+    ' ',
+  ),
+);
+/** Says nothing of what an element holds, and there is much of it. */
+const idleAttributes =
+  /^(?:data-|on|aria-(?!hidden)|srcset$|sizes$|integrity$|jsaction$|ping$|loading$|decoding$|target$|tabindex$|nonce$)/;
 
 /**
  * Parses as a browser does, whatever is missing or misnested, and takes out what holds nothing to read. Links are made absolute.
  *
- * Scripts stay: structured data is in them. Throws {@link PageLimitError}.
+ * Of scripts only structured data stays. Throws {@link PageLimitError}.
  */
 export function toDocument(html: string, url: string): PageDocument {
   const tree = parse(html, { scriptingEnabled: false });
-  checkLimits(tree);
+  thin(tree);
   const document = toPageDocument(serialize(tree, { scriptingEnabled: false }));
-  for (const element of document.querySelectorAll(blindElements)) element.remove();
   const base = toBase(document, url);
   makeAbsolute(document, { selector: 'a[href]', attribute: 'href', base });
   makeAbsolute(document, { selector: 'img[src]', attribute: 'src', base });
@@ -39,17 +44,34 @@ export function toPageDocument(html: string): PageDocument {
 
 type TreeNode = DefaultTreeAdapterTypes.Node;
 
-function checkLimits(root: TreeNode): void {
+/** Takes out what is not to be read, level by level, and counts what is left. */
+function thin(root: TreeNode): void {
   let level: TreeNode[] = [root];
   let elements = 0;
   for (let depth = 0; level.length > 0; depth += 1) {
     if (depth > maxDepth + 2) throw new PageLimitError(`nested deeper than ${maxDepth} elements`);
     elements += level.length;
     if (elements > maxElements) throw new PageLimitError(`made of more than ${maxElements} elements`);
-    level = level.flatMap((node) =>
-      ('childNodes' in node ? node.childNodes : []).filter((child) => 'tagName' in child),
-    );
+    level = level.flatMap((node) => thinChildren(node));
   }
+}
+
+/** The child elements that are left. */
+function thinChildren(node: TreeNode): TreeNode[] {
+  if (!('childNodes' in node)) return [];
+  node.childNodes = node.childNodes.filter((child) => !isBlind(child));
+  return node.childNodes.filter((child) => {
+    if (!('tagName' in child)) return false;
+    child.attrs = child.attrs.filter(({ name }) => !idleAttributes.test(name));
+    return true;
+  });
+}
+
+function isBlind(node: TreeNode): boolean {
+  if (node.nodeName === '#comment') return true;
+  if (!('tagName' in node)) return false;
+  if (node.tagName !== 'script') return blindElements.has(node.tagName);
+  return node.attrs.find(({ name }) => name === 'type')?.value !== 'application/ld+json';
 }
 
 function toBase(document: PageDocument, url: string): string {

@@ -14,8 +14,13 @@ export interface Article {
   readonly texts: ReadonlySet<string>;
 }
 
+/** A page of more elements is a reference or a list, and would take Readability minutes. */
+const maxArticleElements = 40_000;
+
 /** Asks Readability. It takes its document apart, so it gets one of its own; on a page that breaks it, it has found nothing. */
 export function readArticle(document: PageDocument): Article {
+  const nothing = { title: '', texts: new Set<string>() };
+  if ([...document.querySelectorAll('body *')].length > maxArticleElements) return nothing;
   const copy = toPageDocument(document.documentElement.outerHTML);
   try {
     const article = new Readability(copy).parse();
@@ -25,7 +30,7 @@ export function readArticle(document: PageDocument): Article {
     );
     return { title: article?.title ?? '', texts: new Set(texts.map(String)) };
   } catch {
-    return { title: '', texts: new Set() };
+    return nothing;
   }
 }
 
@@ -54,11 +59,13 @@ const mainSelectors = [
   '#content, .content, #main, .main, #main-content, .main-content',
 ];
 const minContainerChars = 250;
+/** A page with more of one kind has lists, not texts. */
+const maxContainers = 200;
 
 /** What stands where publishers put the text of an article; empty when no such place is found. */
 export function guessByStructure(document: PageDocument, page: PageMap): BlockSet {
   for (const selector of mainSelectors) {
-    const found = [...document.querySelectorAll(selector)];
+    const found = [...document.querySelectorAll(selector)].slice(0, maxContainers);
     const outer = found.filter((element) => !found.some((other) => other !== element && other.contains(element)));
     const rated = outer.map((element) => ownBlocks(element, page)).map((own) => ({ own, chars: countText(own) }));
     const total = rated.reduce((sum, { chars }) => sum + chars, 0);

@@ -103,10 +103,8 @@ function withoutEnds(page: PageMap, base: BlockSet, title: string): BlockSet {
 
 /** A heading that nothing follows heads something that was left out. */
 function withoutBareHeadings(blocks: readonly LeafBlock[]): LeafBlock[] {
-  return blocks.filter((block, index) => {
-    if (!headingName.test(block.element.localName)) return true;
-    return blocks.slice(index + 1).some((next) => !headingName.test(next.element.localName));
-  });
+  const last = blocks.findLastIndex(({ element }) => !headingName.test(element.localName));
+  return blocks.slice(0, last + 1);
 }
 
 function isListed({ element }: LeafBlock): boolean {

@@ -34,7 +34,7 @@ const structuredFactor = 2;
 export function readHtml(html: string, url: string): HtmlPage {
   const document = toDocument(html, url);
   const structured = readStructuredBody(document);
-  for (const element of document.querySelectorAll('script, noscript, link')) element.remove();
+  for (const element of document.querySelectorAll('script')) element.remove();
   numberTexts(document);
   const article = readArticle(document);
   const page = mapPage(markLeafBlocks(document));
@@ -43,7 +43,7 @@ export function readHtml(html: string, url: string): HtmlPage {
   const found = countText(page.blocks.filter(({ id }) => chosen.has(id)));
   if (structured !== null && structured.join(' ').length > structuredFactor * found)
     return { title, markdown: structured.join('\n\n'), links: [] };
-  prune(document.body, page.blocks, chosen);
+  prune(document.body, page, chosen);
   return { title, markdown: toMarkdown(document.body), links: collectLinks(document) };
 }
 
@@ -69,20 +69,22 @@ function toTitle(document: PageDocument, articleTitle: string): string | null {
 }
 
 /** Takes out the blocks that are not chosen; of a table of which most is chosen, nothing. */
-function prune(body: PageElement, blocks: readonly LeafBlock[], chosen: BlockSet): void {
-  const whole = new Set<PageElement>();
+function prune(body: PageElement, page: PageMap, chosen: BlockSet): void {
+  const whole = new Set<number>();
   for (const table of body.querySelectorAll('table')) {
-    const inside = blocks.filter(({ element }) => table.contains(element));
-    const kept = inside.filter(({ id }) => chosen.has(id));
-    if (kept.length * 2 > inside.length) whole.add(table);
+    const extent = page.extents.get(table);
+    if (extent === undefined || isNested(table)) continue;
+    const inside = page.blocks.slice(extent.first, extent.last + 1);
+    if (inside.filter(({ id }) => chosen.has(id)).length * 2 > inside.length)
+      for (const { id } of inside) whole.add(id);
   }
-  for (const { id, element } of blocks) {
-    if (chosen.has(id)) continue;
-    const table = whole.size > 0 ? element.closest('table') : null;
-    if (table !== null && whole.has(table)) continue;
-    element.remove();
-  }
+  for (const { id, element } of page.blocks) if (!chosen.has(id) && !whole.has(id)) element.remove();
   for (const element of body.querySelectorAll(`[${textAttribute}]`)) element.removeAttribute(textAttribute);
+}
+
+function isNested(table: PageElement): boolean {
+  const outer = table.parentElement?.closest('table') ?? null;
+  return outer !== null;
 }
 
 function collectLinks(document: PageDocument): PageLink[] {
