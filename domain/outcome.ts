@@ -14,6 +14,7 @@ export const limitHitSchema = z.enum([
   'budget_reached',
   'context_exhausted',
   'deadline',
+  'finalize_requested',
 ]);
 export type LimitHit = z.infer<typeof limitHitSchema>;
 
@@ -58,7 +59,17 @@ export const runOutcomeSchema = z.strictObject({
 export type RunOutcome = z.infer<typeof runOutcomeSchema>;
 
 /** The status that the native door shows. */
-export const runStatusSchema = z.enum(['queued', 'in_progress', 'completed', 'incomplete', 'failed', 'cancelled']);
+export const runStatusSchema = z.enum([
+  'queued',
+  'in_progress',
+  /** A step waits for a person: its approval, or what to do after its attempts ran out. */
+  'requires_action',
+  'paused',
+  'completed',
+  'incomplete',
+  'failed',
+  'cancelled',
+]);
 export type RunStatus = z.infer<typeof runStatusSchema>;
 
 const statusOfOutcome = {

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { runIdSchema } from '../../domain/ids.ts';
 import { outcomeKindSchema, runStatusSchema, sourceSchema, stopReasonSchema } from '../../domain/outcome.ts';
-import { profileSchema } from '../../domain/profile.ts';
+import { limitsSchema } from '../../domain/budget.ts';
+import { onStepFailureSchema, profileSchema } from '../../domain/profile.ts';
 
 /** Longest question, in bytes of UTF-8. */
 const maxQuestionBytes = 64 * 1024;
@@ -43,7 +44,7 @@ const budgetSchema = z
     max_tool_calls: z.int().min(0).max(100_000).nullish(),
     max_turns: z.int().min(1).max(10_000).nullish(),
     max_wall_seconds: z.int().min(1).max(31_536_000).nullish(),
-    on_exceed: z.literal('finalize').optional(),
+    on_exceed: limitsSchema.shape.onExceed.optional(),
   })
   .meta({ id: 'Budget' });
 export type Budget = z.infer<typeof budgetSchema>;
@@ -55,6 +56,8 @@ export const submitSchema = z
     /** Name of an agent of this installation; absent: the built-in one. */
     profile: profileSchema.shape.name.nullish(),
     budget: budgetSchema.nullish(),
+    /** What happens when a step's attempts ran out; absent: as the profile says. */
+    on_step_failure: onStepFailureSchema.nullish(),
     metadata: metadataSchema.nullish(),
   })
   .meta({ id: 'SubmitResearch' });

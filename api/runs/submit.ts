@@ -5,7 +5,7 @@ import { type RunRef, toWorkflowId } from '../../domain/ids.ts';
 import { digestManifest, type RunManifest } from '../../domain/manifest.ts';
 import type { ApiPorts } from '../ports.ts';
 import { claimKey, type KeyRecord, type KeyScope, readKeyRecord, requireSameBody, toKeyDigest } from './idempotency.ts';
-import { chooseProfile, narrowProfile } from './narrow-profile.ts';
+import { chooseProfile, narrowLimits } from './narrow-profile.ts';
 import type { Submit } from './run-schemas.ts';
 
 /** A submit that was checked for shape. */
@@ -84,12 +84,14 @@ async function chooseRun(
 
 function toManifest({ catalog, settings }: ApiPorts, { body }: SubmitRequest, record: KeyRecord): RunManifest {
   const { tenant, standIn, timeZone } = settings;
-  const profile = narrowProfile(chooseProfile(catalog.profiles, body.profile ?? null), body.budget ?? null);
+  const chosen = chooseProfile(catalog.profiles, body.profile ?? null);
+  const profile = { ...chosen, onStepFailure: body.on_step_failure ?? chosen.onStepFailure };
   return buildManifest({
     tenant,
     standIn,
     timeZone,
     profile,
+    limits: narrowLimits(profile, body.budget ?? null),
     runId: record.runId,
     question: body.input,
     tools: catalog.tools,

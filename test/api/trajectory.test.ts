@@ -1,3 +1,4 @@
+import { putRecord } from '../support/store.ts';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { keys } from '../../activities/storage/keys.ts';
@@ -23,8 +24,16 @@ const aRecord = (runId: string, seq: number, change: Partial<StepRecord> = {}): 
   startedAtMs: nowMs,
   endedAtMs: nowMs + 5,
   delivery: 2,
-  model: { purpose: 'turn', firstLive: 0, promptDigest: 'e'.repeat(64), stop: 'calls', model: 'a-model' },
+  model: {
+    purpose: 'turn',
+    firstLive: 0,
+    promptDigest: 'e'.repeat(64),
+    stop: 'calls',
+    model: 'a-model',
+    head: 'e'.repeat(64),
+  },
   tool: null,
+  hold: null,
   ...change,
 });
 
@@ -35,19 +44,21 @@ async function aTrajectory(fixture: ApiFixture, about: Partial<RunManifest> = {}
   const manifest = await fixture.aRun(about);
   const { runId } = manifest;
   const calls = [{ server: 's', tool: 'google_search', arguments: { q: 'lighthouse' }, argumentsError: null }];
-  const model = await fixture.trajectory.putStep(
+  const model = await putRecord(
+    fixture.trajectory,
     { ...manifest, seq: 0 },
     { record: aRecord(runId, 0), contents: { reply: 'I shall search.', calls: JSON.stringify(calls) } },
   );
-  const tool = { server: 's', tool: 'google_search', modelSeq: 0, callIndex: 0, source: null };
-  const search = await fixture.trajectory.putStep(
+  const tool = { server: 's', tool: 'google_search', modelSeq: 0, callIndex: 0, source: null, sandbox: null };
+  const search = await putRecord(
+    fixture.trajectory,
     { ...manifest, seq: 1 },
     {
       record: aRecord(runId, 1, { kind: 'tool', model: null, tool }),
       contents: { observation: long, raw: new Uint8Array([0xff, 0x00]) },
     },
   );
-  const head = [model, search].reduce((chain, { step }) => extendHead(chain, step.digest), digestManifest(manifest));
+  const head = [model, search].reduce((chain, { digest }) => extendHead(chain, digest), digestManifest(manifest));
   return { manifest, head, path: `/v1/research/rsch_${runId}` };
 }
 

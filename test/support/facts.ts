@@ -2,6 +2,7 @@ import { buildManifest } from '../../domain/build-manifest.ts';
 import { type Limits, nothingSpent } from '../../domain/budget.ts';
 import { type Carry, carrySchema } from '../../domain/carry.ts';
 import { digestText } from '../../domain/digest.ts';
+import { noHolds } from '../../domain/holds.ts';
 import type { RunManifest } from '../../domain/manifest.ts';
 import { mirothinkerV1, type Profile } from '../../domain/profile.ts';
 import type { ModelReceipt, ToolReceipt } from '../../domain/receipt.ts';
@@ -69,6 +70,7 @@ export function aCarry(change: Partial<Carry> = {}, facts: Partial<Carry['facts'
       profile: 'mirothinker-v1.0',
       question: 'Which lighthouse is the tallest?',
       limits: someLimits(),
+      onStepFailure: 'observe',
       prices: null,
       keep: 5,
       windowTokens: 262_144,
@@ -89,6 +91,7 @@ export function aCarry(change: Partial<Carry> = {}, facts: Partial<Carry['facts'
     observationTokens: [],
     rejectedInRow: 0,
     usesSandbox: false,
+    holds: noHolds,
     pending: null,
     finalizing: null,
     ...change,
@@ -141,8 +144,9 @@ export function aModelRecord(change: Partial<StepRecord> = {}): StepRecord {
     startedAtMs: 1_000,
     endedAtMs: 2_000,
     delivery: 1,
-    model: { purpose: 'turn', firstLive: 0, promptDigest: aDigest, stop: 'calls', model: 'a-model' },
+    model: { purpose: 'turn', firstLive: 0, promptDigest: aDigest, stop: 'calls', model: 'a-model', head: aDigest },
     tool: null,
+    hold: null,
     ...change,
   };
 }

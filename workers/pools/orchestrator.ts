@@ -1,8 +1,8 @@
 import { createRunActivities } from '../../activities/runs/activities.ts';
-import type { Pool, PoolContext } from './pool.ts';
+import { type Pool, type PoolContext, toStepPorts } from './pool.ts';
 
 /** Workflows, and the activities of the runs' own book-keeping. */
-export function createOrchestratorPool({ storage, history }: PoolContext): Pool {
-  const ports = { trajectory: storage.trajectory, history, now: () => Date.now() };
+export function createOrchestratorPool(context: PoolContext): Pool {
+  const ports = { ...toStepPorts(context), startArchive: async () => {} };
   return { activities: createRunActivities(ports), begin: () => {}, close: async () => {} };
 }
