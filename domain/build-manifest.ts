@@ -72,7 +72,12 @@ export function buildManifest(request: ManifestRequest): RunManifest {
     limits,
     systemPrompt: dialect.systemPrompt({ tools, date }),
     tools,
-    taskDigest: digestJson({ question, profile: { ...profile, limits, prices: null }, tools, systemPrompt: undated }),
+    taskDigest: digestJson({
+      question,
+      profile: { ...profile, limits: null, prices: null },
+      tools,
+      systemPrompt: undated,
+    }),
     date,
     timeZone: request.timeZone,
     createdAt: request.now.toISOString(),

@@ -63,6 +63,7 @@ export const failures = {
   'Worker.Drained': { retry: 'wait', http: 500, title: 'worker is shutting down' },
   'Worker.Poison': { retry: 'never', http: 500, title: 'step killed its worker again and again' },
   'Run.Cancelled': { retry: 'never', http: 409, title: 'run cancelled' },
+  'Run.Ended': { retry: 'never', http: 409, title: 'the run has ended' },
   'Run.Conflict': { retry: 'never', http: 409, title: 'not possible as the run stands' },
   'Step.Skipped': { retry: 'never', http: 409, title: 'step skipped' },
   'Step.Denied': { retry: 'never', http: 409, title: 'call denied' },
@@ -83,6 +84,8 @@ export interface FailureFacts {
   readonly field?: string;
   /** How long the other side asked us to wait, in milliseconds. */
   readonly retryAfterMs?: number;
+  /** Name of the rule that was broken, for programs. */
+  readonly rule?: string;
   /** True when it is certain that nothing reached the other side. */
   readonly unsent?: boolean;
   readonly cause?: unknown;

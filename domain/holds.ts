@@ -19,6 +19,9 @@ export type StepAction = z.infer<typeof stepActionSchema>;
 /** Steering messages that may wait for the next turn. */
 const maxQueuedMessages = 16;
 
+/** Longest steering message, in bytes of UTF-8. */
+export const maxMessageBytes = 32 * 1024;
+
 /** Update ids that are remembered across continue-as-new, so that a repeated request is one request. */
 const maxRemembered = 64;
 

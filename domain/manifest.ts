@@ -48,7 +48,10 @@ export const runManifestSchema = z.strictObject({
   limits: limitsSchema,
   systemPrompt: z.string().min(1),
   tools: z.array(toolDefinitionSchema),
-  /** Digest of question, profile, tools and prompt with the date left out: equal for the same task on another day. */
+  /**
+   * Digest of question, profile, tools and prompt: equal for the same task on another day and under another budget, as neither the
+   * date nor limits nor prices are in it.
+   */
   taskDigest: digestSchema,
   /** The day that the model is told, in `timeZone`. */
   date: z.iso.date(),

@@ -19,6 +19,16 @@ export type ResearchRun = (input: ResearchRunInput) => Promise<FinishedRun>;
 /** Name under which {@link ResearchRun} is registered. */
 export const researchRunType = 'researchRun';
 
+/** Input of the archiving of an ended run. */
+export interface ArchiveRunInput {
+  readonly tenant: string;
+  readonly runId: string;
+  readonly queuePrefix: string;
+}
+
+/** Name under which the archiving of a run is registered. */
+export const archiveRunType = 'archiveRun';
+
 /** Holds on a live run are updates of these names, each taking the {@link Hold} of its type. */
 export const holdUpdateNames = [
   'pause',

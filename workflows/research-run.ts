@@ -154,6 +154,7 @@ async function finish(shell: RunShell, end: RunEnd): Promise<FinishedRun> {
       steps: state.nextSeq,
       end,
       spent: state.spent,
+      limits: state.facts.limits,
       startedAtMs: state.startedAtMs,
       endedAtMs: Date.now(),
     }),

@@ -1,4 +1,4 @@
-import type { Spent } from '../../domain/budget.ts';
+import type { Limits, Spent } from '../../domain/budget.ts';
 import type { RunFacts } from '../../domain/carry.ts';
 import type { FoldedState } from '../../domain/fold-steps.ts';
 import type { QueuedMessage } from '../../domain/holds.ts';
@@ -64,6 +64,7 @@ export interface FinishRunInput extends RunRef {
   readonly steps: number;
   readonly end: RunEnd;
   readonly spent: Spent;
+  readonly limits: Limits;
   readonly startedAtMs: number;
   readonly endedAtMs: number;
 }

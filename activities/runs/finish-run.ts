@@ -11,6 +11,7 @@ import type { RunPorts } from './ports.ts';
 export async function finishRun(ports: RunPorts, input: FinishRunInput): Promise<FinishedRun> {
   const history = await readHistory(ports, input);
   const outcome = await ports.trajectory.putOutcome(await toOutcome(ports, input, history));
+  await ports.startArchive({ tenant: input.tenant, runId: input.runId });
   return {
     outcome: outcome.outcome,
     stopReason: outcome.stopReason,
@@ -47,7 +48,10 @@ async function toOutcome(ports: RunPorts, input: FinishRunInput, history: Histor
     answer: input.end.outcome === 'answered' && report !== null ? extractBoxed(report) : null,
     report,
     sources: history === null ? [] : toSources(history),
+    effects: history === null ? [] : toEffects(history),
+    extraAttempts: history?.steps.reduce((sum, { record }) => sum + record.delivery - 1, 0) ?? 0,
     spent: input.spent,
+    limits: input.limits,
     costMicroUsd: input.spent.costMicroUsd,
     steps: input.steps,
     head: input.head,
@@ -55,6 +59,16 @@ async function toOutcome(ports: RunPorts, input: FinishRunInput, history: Histor
     startedAtMs: input.startedAtMs,
     endedAtMs: input.endedAtMs,
   };
+}
+
+const maxEffects = 500;
+
+/** Calls that were made and that no fork undoes. */
+function toEffects(history: History): RunOutcome['effects'] {
+  return history.steps
+    .filter(({ record }) => (record.effect === 'keyed' || record.effect === 'unkeyed') && record.requestDigest !== null)
+    .slice(0, maxEffects)
+    .map(({ record }) => ({ seq: record.seq, tool: record.tool?.tool ?? '', effect: record.effect }));
 }
 
 /** The pages that were read, each once, in the order of reading. */

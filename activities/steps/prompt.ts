@@ -1,5 +1,5 @@
 import { dialectOf } from '../../domain/dialects/for-profile.ts';
-import type { Message } from '../../domain/dialects/dialect.ts';
+import type { Dialect, Message } from '../../domain/dialects/dialect.ts';
 import { digestFields } from '../../domain/digest.ts';
 import type { RunRef } from '../../domain/ids.ts';
 import type { Purpose, StepRecord } from '../../domain/record.ts';
@@ -74,13 +74,28 @@ async function toItem(
   return { item: { type: 'observations', texts }, line: `user:${steps.map(digestOf).join(',')}` };
 }
 
+/** The dialect's own words around a history: when they change, yesterday's prompts are no longer what today's code renders. */
+function toTemplateDigest(dialect: Dialect): string {
+  return digestFields([
+    dialect.taskMessage('…'),
+    dialect.finalPrompt('…'),
+    dialect.joinObservations(['…', '…']),
+    dialect.omitted,
+  ]);
+}
+
 /** Renders the prompt of a model call from a run's records, loading only the texts that are in view. */
 export async function renderCall(reader: HistoryReader, request: PromptRequest): Promise<RenderedCall> {
   const { run, purpose, firstLive } = request;
   const { manifest, steps, trajectory } = request.history;
   const { systemPrompt, question } = manifest;
   const items: HistoryItem[] = [];
-  const lines: string[] = [`system:${digestBytes(systemPrompt)}`, `task:${digestBytes(question)}`];
+  const dialect = dialectOf(manifest.profile);
+  const lines: string[] = [
+    `template:${toTemplateDigest(dialect)}`,
+    `system:${digestBytes(systemPrompt)}`,
+    `task:${digestBytes(question)}`,
+  ];
   let observation = 0;
   for (const group of toGroups(steps)) {
     const isLive = group.kind !== 'tool' || observation >= firstLive;
@@ -91,7 +106,7 @@ export async function renderCall(reader: HistoryReader, request: PromptRequest):
   }
   lines.push(`purpose:${purpose}`);
   return {
-    messages: renderPrompt({ systemPrompt, question, items, purpose }, dialectOf(manifest.profile)),
+    messages: renderPrompt({ systemPrompt, question, items, purpose }, dialect),
     promptDigest: digestBytes(lines.join('\n')),
     requestDigest: digestFields(['model', purpose, manifest.taskDigest, trajectory, String(firstLive)]),
   };

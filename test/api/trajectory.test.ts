@@ -1,3 +1,4 @@
+import { anOutcome } from '../support/facts.ts';
 import { putRecord } from '../support/store.ts';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -63,25 +64,19 @@ async function aTrajectory(fixture: ApiFixture, about: Partial<RunManifest> = {}
 }
 
 const finish = (fixture: ApiFixture, { manifest, head }: { manifest: RunManifest; head: string }) =>
-  fixture.trajectory.putOutcome({
-    schemaVersion: 1,
-    tenant: 'default',
-    runId: manifest.runId,
-    outcome: 'abstained',
-    stopReason: 'abstained',
-    limitHit: null,
-    failure: null,
-    answer: null,
-    report: null,
-    sources: [],
-    spent: { turns: 1, toolCalls: 1, inputTokens: 10, outputTokens: 2, cachedTokens: 4, costMicroUsd: null },
-    costMicroUsd: null,
-    steps: 2,
-    head,
-    trajectoryDigest: 'f'.repeat(64),
-    startedAtMs: nowMs,
-    endedAtMs: nowMs + 10,
-  });
+  fixture.trajectory.putOutcome(
+    anOutcome({
+      runId: manifest.runId,
+      outcome: 'abstained',
+      stopReason: 'abstained',
+      answer: null,
+      report: null,
+      steps: 2,
+      head,
+      startedAtMs: nowMs,
+      endedAtMs: nowMs + 10,
+    }),
+  );
 
 const linesOf = async (response: Response) =>
   z.array(z.record(z.string(), z.unknown())).parse(

@@ -4,6 +4,7 @@ import { type Carry, carrySchema } from '../../domain/carry.ts';
 import { digestText } from '../../domain/digest.ts';
 import { noHolds } from '../../domain/holds.ts';
 import type { RunManifest } from '../../domain/manifest.ts';
+import type { RunOutcome } from '../../domain/outcome.ts';
 import { mirothinkerV1, type Profile } from '../../domain/profile.ts';
 import type { ModelReceipt, ToolReceipt } from '../../domain/receipt.ts';
 import type { StepRecord } from '../../domain/record.ts';
@@ -57,6 +58,33 @@ export function aManifest(change: ManifestChange = {}): RunManifest {
     metadata: {},
     ...change,
   });
+}
+
+/** A run that was answered. */
+export function anOutcome(change: Partial<RunOutcome> = {}): RunOutcome {
+  return {
+    schemaVersion: 1,
+    tenant: 'default',
+    runId: aRunId,
+    outcome: 'answered',
+    stopReason: 'answered',
+    limitHit: null,
+    failure: null,
+    answer: '5',
+    report: 'It is \\boxed{5}',
+    sources: [],
+    effects: [],
+    extraAttempts: 0,
+    spent: nothingSpent(null),
+    limits: someLimits(),
+    costMicroUsd: null,
+    steps: 1,
+    head: aDigest,
+    trajectoryDigest: aDigest,
+    startedAtMs: 0,
+    endedAtMs: Date.parse('2026-03-01T23:59:59.999Z'),
+    ...change,
+  };
 }
 
 export function aCarry(change: Partial<Carry> = {}, facts: Partial<Carry['facts']> = {}): Carry {

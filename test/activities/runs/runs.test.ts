@@ -9,7 +9,7 @@ import { extendHead, trajectoryRoot } from '../../../domain/record.ts';
 import { maxCallsPerMessage, type ToolCall } from '../../../domain/tools.ts';
 import { toModelReceipt } from '../../../activities/steps/receipts.ts';
 import { anAttempt } from '../../support/activity.ts';
-import { aDigest, aManifest, aProfile, aRunId } from '../../support/facts.ts';
+import { aDigest, aManifest, aProfile, aRunId, someLimits } from '../../support/facts.ts';
 import { echoCall, type RecordedTurn, recordRun } from '../../support/recorded-run.ts';
 import { aDraft, aHolder, aStillClock, openMemoryStorage, putRecord } from '../../support/store.ts';
 
@@ -164,6 +164,7 @@ const input = (change: Partial<FinishRunInput>): FinishRunInput => ({
   steps: 0,
   end: { outcome: 'answered', stopReason: 'answered', limitHit: null, failure: null },
   spent: nothingSpent(null),
+  limits: someLimits(),
   startedAtMs: 0,
   endedAtMs: 9_000,
   ...change,

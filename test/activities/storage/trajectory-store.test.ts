@@ -1,36 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { compress, decompress } from '../../../activities/storage/encoding.ts';
 import { keys } from '../../../activities/storage/keys.ts';
-import type { RunOutcome } from '../../../domain/outcome.ts';
 import { digestManifest } from '../../../domain/manifest.ts';
-import { nothingSpent } from '../../../domain/budget.ts';
-import { aDigest, aManifest, anotherRunId, aRunId } from '../../support/facts.ts';
+import { aManifest, anotherRunId, anOutcome, aRunId } from '../../support/facts.ts';
 import { aDraft, openMemoryStorage, putRecord } from '../../support/store.ts';
 
 const run = { tenant: 'default', runId: aRunId };
 const slot = { ...run, seq: 0 };
-
-function anOutcome(change: Partial<RunOutcome> = {}): RunOutcome {
-  return {
-    schemaVersion: 1,
-    ...run,
-    outcome: 'answered',
-    stopReason: 'answered',
-    limitHit: null,
-    failure: null,
-    answer: '5',
-    report: 'It is \\boxed{5}',
-    sources: [],
-    spent: nothingSpent(null),
-    costMicroUsd: null,
-    steps: 1,
-    head: aDigest,
-    trajectoryDigest: aDigest,
-    startedAtMs: 0,
-    endedAtMs: Date.parse('2026-03-01T23:59:59.999Z'),
-    ...change,
-  };
-}
 
 type Memory = ReturnType<typeof openMemoryStorage>['objects'];
 
