@@ -8,6 +8,7 @@ import { createLogger } from '../workers/compose/logger.ts';
 import { openStorage } from '../workers/compose/storage.ts';
 import { connectClient, loadTemporalConfig, type TemporalConfig } from '../workers/compose/temporal.ts';
 import { createApi } from './create-api.ts';
+import { createArchivedEngine } from './engine/archived-engine.ts';
 import { createTemporalEngine } from './engine/temporal-engine.ts';
 import { toOwnHosts } from './http/safety.ts';
 import { isLoopback, serveApi } from './serve.ts';
@@ -68,13 +69,14 @@ async function main(): Promise<void> {
   const { tenant, queuePrefix, standIn, timeZone } = config;
   let ownHosts: ReadonlySet<string> = new Set();
   const nextUlid = monotonicFactory();
+  const archive = createHistoryArchive(objects);
   const api = createApi({
-    engine: createTemporalEngine({ client, queuePrefix }),
+    engine: createArchivedEngine(createTemporalEngine({ client, queuePrefix }), archive),
     objects,
     blobs,
     trajectory,
     history: createHistoryReader({ trajectory, maxRuns: maxCachedRuns }),
-    archive: createHistoryArchive(objects),
+    archive,
     catalog: loadCatalog(config),
     settings: { tenant, queuePrefix, standIn, timeZone },
     ownHosts: () => ownHosts,

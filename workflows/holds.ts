@@ -70,10 +70,17 @@ function apply(shell: RunShell, hold: Hold): void {
     if (step !== undefined) step.decision ??= { by, why, action: hold.action, digest: hold.digest };
   }
   // Whoever asks for the answer now does not want what still waits.
-  if (hold.type === 'finalize') {
-    for (const step of shell.waiting.values()) step.decision ??= { by, why, action: 'skip', digest: null };
-  }
+  if (hold.type === 'finalize') skipQuestions(shell, { by, why });
   noteHeldTime(shell);
+}
+
+function skipQuestions(shell: RunShell, { by, why }: { readonly by: string; readonly why: string }): void {
+  for (const step of shell.waiting.values()) step.decision ??= { by, why, action: 'skip', digest: null };
+}
+
+/** The run cannot go on: nobody need answer what its other calls ask. */
+export function abandonQuestions(shell: RunShell): void {
+  skipQuestions(shell, { by: 'longhaul', why: 'the run cannot go on' });
 }
 
 /** What a step waits for. */

@@ -8,7 +8,7 @@ import type { RunEnd } from '../domain/outcome.ts';
 import type { StepFailure, StepHold } from '../domain/record.ts';
 import type { ToolReceipt } from '../domain/receipt.ts';
 import { closeSlot, isFatal, toFailedRun } from './close.ts';
-import { askPerson } from './holds.ts';
+import { abandonQuestions, askPerson } from './holds.ts';
 import { timeLeftMs } from './perform.ts';
 import { toolPool } from './pools.ts';
 import { countEvents, type RunShell, toRootFailure } from './run-shell.ts';
@@ -82,7 +82,10 @@ async function runCall(shell: RunShell, place: CallPlace, first: CallHold | null
     const tried = await tryCall(shell, place, hold);
     if (tried.type === 'done') return { receipt: tried.receipt, executed: true, cancellation: null, fatal: null };
     const { failure, cancellation } = tried;
-    if (isFatal(failure)) return { ...nothing(), fatal: failure };
+    if (isFatal(failure)) {
+      abandonQuestions(shell);
+      return { ...nothing(), fatal: failure };
+    }
     const mode = shell.state.facts.onStepFailure;
     if (cancellation !== null || mode !== 'pause') {
       const closed = await closeCall(shell, place, { failure, hold: null, cancellation, executed: true });

@@ -1,13 +1,5 @@
 import { AppError } from '../../domain/errors.ts';
-import {
-  assertSameRequest,
-  beatClaim,
-  type Claim,
-  claimBeatMs,
-  isAbandoned,
-  releaseClaim,
-  toClaim,
-} from '../../domain/ledger.ts';
+import { beatClaim, type Claim, claimBeatMs, isAbandoned, releaseClaim, toClaim } from '../../domain/ledger.ts';
 import type { Effect } from '../../domain/tools.ts';
 import type { Slot } from '../../domain/record.ts';
 import type { RecordedStep, SlotState } from '../storage/trajectory-store.ts';
@@ -37,9 +29,8 @@ const lookEveryMs = 500;
 /**
  * Takes the slot for this attempt: at once when nobody works there, else when its holder has recorded, is gone, or stands still.
  *
- * *Contract:* ends with the record, or with a claim that was written over exactly what was seen. Honours the signal.
- *
- * @throws AppError `Ledger.ReplayDivergence` when the slot is worked on for another request
+ * *Contract:* ends with the record, or with a claim that was written over exactly what was seen. Honours the signal. A claim binds
+ * nobody to its request: a person may have edited it since. Only a record does.
  */
 export async function takeClaim(ports: StepPorts, plan: ClaimPlan, seen: SlotState): Promise<Taken> {
   const { ledger, clock, scope } = ports;
@@ -47,7 +38,6 @@ export async function takeClaim(ports: StepPorts, plan: ClaimPlan, seen: SlotSta
   let state = seen;
   let watch = { key: '', sinceMs: 0 };
   while (state.type !== 'record') {
-    if (state.type === 'claim') assertSameRequest(plan, state.claim.requestDigest);
     watch = watchOn(watch, state, clock.now());
     if (state.type === 'claim' && !(await mayTake(ports, state.claim, watch.sinceMs))) {
       scope.reportWaiting(`another attempt of this step is still at work (${state.claim.holder})`);

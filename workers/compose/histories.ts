@@ -30,7 +30,9 @@ export async function* readHistoryChain(
     const last = history.events?.at(-1);
     const nextExecutionId: string | null =
       last?.workflowExecutionContinuedAsNewEventAttributes?.newExecutionRunId ?? null;
-    yield { executionId, json: historyToJSON(history), nextExecutionId, isClosed: isLastEvent(last ?? {}) };
+    // The engine's own JSON is indented over many lines.
+    const json = JSON.stringify(JSON.parse(historyToJSON(history)));
+    yield { executionId, json, nextExecutionId, isClosed: isLastEvent(last ?? {}) };
     executionId = nextExecutionId;
   }
 }

@@ -106,12 +106,14 @@ describe('a claim', () => {
     expect(clock.now() - before).toBeLessThan(claimBeatMs);
   });
 
-  it('for another request: REPLAY_DIVERGENCE, nothing is worked', async () => {
-    const { attempt, trajectory } = open();
-    await trajectory.putClaim(slot, aClaim({ requestDigest: digestText('other') }), null);
-    await expect(
-      performStep(attempt(2), read, { work: () => Promise.reject(new Error('worked')) }),
-    ).rejects.toMatchObject({ type: 'Ledger.ReplayDivergence' });
+  it('given up by an attempt at another request: taken over, since a person may have edited it', async () => {
+    const { attempt, state } = open();
+    const failure = new AppError('Tool.Unavailable', { what: 'no' });
+    await expect(performStep(attempt(2), read, { work: () => Promise.reject(failure) })).rejects.toBe(failure);
+    const edited = { ...read, requestDigest: digestText('edited') };
+    const { record } = await performStep(attempt(1), edited, { work: async () => someWork('x') });
+    expect(record.requestDigest).toBe(edited.requestDigest);
+    expect(await state()).toMatchObject({ type: 'record' });
   });
 
   it('an attempt that fails: gives its claim up, and the next one need not wait', async () => {
