@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { AppError } from './errors.ts';
 import { digestSchema } from './ids.ts';
-import type { Slot } from './record.ts';
+import { type Slot, toStepKey } from './record.ts';
 import type { Effect } from './tools.ts';
 
 /**
@@ -80,31 +80,56 @@ export function releaseClaim(claim: Claim, nowMs: number): Claim {
   return { ...beatClaim(claim, nowMs), holder: nobody };
 }
 
-/**
- * Must an attempt claim its slot before it begins?
- *
- * The first delivery of a step that may repeat need not: while it works nobody else is asked to, and it claims when that takes long.
- * A later delivery, and every call that may happen only once, does.
- */
-export function mustClaimFirst(effect: Effect, delivery: number): boolean {
-  return effect === 'unkeyed' || delivery > 1;
-}
-
 /** What a slot's record must be the answer to. */
 export interface Asked {
   readonly slot: Slot;
   readonly requestDigest: string;
 }
 
+/** How long after its slot was last seen an attempt may still begin a call, in milliseconds. */
+const maxUnconfirmedMs = 8_000;
+
 /**
- * A slot answers one request. Null closes a slot without an answer, which fits every request.
+ * The guards of the step protocol, each a rule of its own: the simulator takes one away at a time and shows that it is missed.
  *
- * @throws AppError `Ledger.ReplayDivergence`
+ * Beside them stand the conditions on the writes, which are the store's.
  */
-export function assertSameRequest({ slot, requestDigest }: Asked, standing: string | null): void {
-  if (standing === null || standing === requestDigest) return;
-  throw new AppError('Ledger.ReplayDivergence', {
-    what: `slot ${slot.seq} of run ${slot.runId} holds the answer to request ${standing.slice(0, 12)}, now ${requestDigest.slice(0, 12)} is asked`,
-    mend: 'The code that decides changed under a live run: fork before this step.',
-  });
+export interface LedgerRules {
+  /**
+   * Must an attempt claim its slot before it begins? The first delivery of a step that may repeat need not: while it works nobody
+   * else is asked to, and it claims when that takes long. A later delivery, and every call that may happen only once, does.
+   */
+  readonly mustClaimFirst: (effect: Effect, delivery: number) => boolean;
+  /** Does a claim say that the one call may have been made? */
+  readonly declaresIntent: (effect: Effect) => boolean;
+  /** Was the one call perhaps made by an earlier attempt, so that its outcome is unknown and it is not made again? */
+  readonly isOutcomeUnknown: (standing: Claim) => boolean;
+  /**
+   * A slot answers one request; null closes it without an answer, which fits every request.
+   *
+   * @throws AppError `Ledger.ReplayDivergence`
+   */
+  readonly assertSameRequest: (asked: Asked, standing: string | null) => void;
+  /**
+   * May a call begin so long after the slot was last seen? A process that was frozen in between wakes long after the engine has asked
+   * somebody else, whose record may stand by now.
+   */
+  readonly mayBegin: (unconfirmedMs: number) => boolean;
+  /** Names the step to receivers that deduplicate: the same in every attempt. */
+  readonly toStepKey: typeof toStepKey;
 }
+
+export const ledgerRules: LedgerRules = {
+  mustClaimFirst: (effect, delivery) => effect === 'unkeyed' || delivery > 1,
+  declaresIntent: (effect) => effect === 'unkeyed',
+  isOutcomeUnknown: (standing) => standing.intent,
+  assertSameRequest: ({ slot, requestDigest }, standing) => {
+    if (standing === null || standing === requestDigest) return;
+    throw new AppError('Ledger.ReplayDivergence', {
+      what: `slot ${slot.seq} of run ${slot.runId} holds the answer to request ${standing.slice(0, 12)}, now ${requestDigest.slice(0, 12)} is asked`,
+      mend: 'The code that decides changed under a live run: fork before this step.',
+    });
+  },
+  mayBegin: (unconfirmedMs) => unconfirmedMs < maxUnconfirmedMs,
+  toStepKey,
+};

@@ -41,9 +41,9 @@ async function callModel(ports: ModelPorts, input: ModelStepInput, scope: StepSc
     { ledger, clock, holder, scope },
     { slot: input, kind: 'model', turn: input.turn, requestDigest: call.requestDigest, effect: 'read' },
     {
-      work: async ({ stepKey, signal }) => {
+      work: async ({ stepKey, signal, begin }) => {
         const { messages } = call;
-        const request = { model: manifest.profile.model, messages, stepKey, sessionId: input.runId };
+        const request = { model: manifest.profile.model, messages, stepKey, sessionId: input.runId, begin };
         return toWork(await ports.chat.complete(request, signal), { input, manifest, call });
       },
     },

@@ -1,6 +1,6 @@
 import { failures, toAppError } from '../../domain/errors.ts';
-import { assertSameRequest, mustClaimFirst } from '../../domain/ledger.ts';
-import { type StepKind, type StepRecord, toStepKey } from '../../domain/record.ts';
+import { ledgerRules } from '../../domain/ledger.ts';
+import type { StepKind, StepRecord } from '../../domain/record.ts';
 import type { RecordedStep, SlotState, StepContents, StepDraft } from '../storage/trajectory-store.ts';
 import type { StepPorts } from './ports.ts';
 import { type ClaimPlan, fenced, type HeldClaim, keepClaim, takeClaim } from './step-claim.ts';
@@ -25,6 +25,12 @@ export interface WorkContext {
   readonly stepKey: string;
   /** Aborted with the attempt, and when another attempt has taken the slot over. */
   readonly signal: AbortSignal;
+  /**
+   * To be called just before anything leaves this process: a worker that was frozen since it looked at its slot sends nothing.
+   *
+   * @throws AppError `Ledger.Fenced`
+   */
+  readonly begin: () => void;
 }
 
 /** How a step is done. */
@@ -47,13 +53,19 @@ const commitDelaysMs = [100, 250, 500, 1_000, 2_000, 5_000];
  * @throws AppError `Ledger.ReplayDivergence` when the slot holds the answer to another request
  */
 export async function performStep(ports: StepPorts, plan: StepPlan, body: StepBody): Promise<RecordedStep> {
+  const { rules = ledgerRules } = ports;
+  const adopt = (recorded: RecordedStep): RecordedStep => {
+    rules.assertSameRequest(plan, recorded.record.requestDigest);
+    return recorded;
+  };
+  const lookedAtMs = ports.clock.now();
   const seen = await ports.ledger.readSlot(plan.slot);
-  if (seen.type === 'record') return adopt(plan, seen.step);
-  const isClaimed = seen.type === 'claim' || mustClaimFirst(plan.effect, ports.scope.delivery);
+  if (seen.type === 'record') return adopt(seen.step);
+  const isClaimed = seen.type === 'claim' || rules.mustClaimFirst(plan.effect, ports.scope.delivery);
   const taken = isClaimed ? await takeClaim(ports, plan, seen) : null;
-  if (taken?.type === 'recorded') return adopt(plan, taken.step);
+  if (taken?.type === 'recorded') return adopt(taken.step);
   const startedAtMs = ports.clock.now();
-  const { done, held } = await doWork(ports, plan, { body, taken });
+  const { done, held } = await doWork(ports, plan, { body, taken, lookedAtMs });
   const { contents, ...facts } = done;
   const record: StepDraft['record'] = {
     schemaVersion: 1,
@@ -69,36 +81,37 @@ export async function performStep(ports: StepPorts, plan: StepPlan, body: StepBo
     delivery: ports.scope.delivery,
     ...facts,
   };
-  return adopt(plan, await commit(ports, plan, { draft: { record, contents }, held }));
+  return adopt(await commit(ports, plan, { draft: { record, contents }, held }));
 }
 
 interface Begun {
   readonly body: StepBody;
-  readonly taken: { readonly held: HeldClaim; readonly foundIntent: boolean } | null;
+  readonly taken: { readonly held: HeldClaim; readonly isUnknown: boolean } | null;
+  readonly lookedAtMs: number;
 }
 
 /** Does the work under its claim. The claim, as it stands at the end, is what the record is put over. */
 async function doWork(
   ports: StepPorts,
   plan: StepPlan,
-  { body, taken }: Begun,
+  { body, taken, lookedAtMs }: Begun,
 ): Promise<{ readonly done: StepWork; readonly held: HeldClaim | null }> {
-  if (taken?.foundIntent === true && body.unknown !== undefined) return { done: body.unknown(), held: taken.held };
-  const keeper = keepClaim(ports, plan, taken?.held ?? null);
+  const { clock, rules = ledgerRules } = ports;
+  if (taken?.isUnknown === true && body.unknown !== undefined) return { done: body.unknown(), held: taken.held };
+  const first = taken?.held ?? null;
+  const keeper = keepClaim(ports, plan, { first, seenAtMs: first?.claim.beatAtMs ?? lookedAtMs });
+  const begin = (): void => {
+    if (keeper.lost.aborted || !rules.mayBegin(clock.now() - keeper.confirmedAtMs())) throw fenced(plan.slot);
+  };
   const signal = AbortSignal.any([ports.scope.signal, keeper.lost]);
   try {
-    const done = await body.work({ stepKey: toStepKey(plan.slot, plan.kind, plan.requestDigest), signal });
+    const stepKey = rules.toStepKey(plan.slot, plan.kind, plan.requestDigest);
+    const done = await body.work({ stepKey, signal, begin });
     return { done, held: await keeper.stop() };
   } catch (error) {
     await keeper.release();
     throw keeper.lost.aborted ? fenced(plan.slot) : error;
   }
-}
-
-/** The record that stands is the result, if it answers the same request or closed the slot. */
-function adopt(plan: StepPlan, recorded: RecordedStep): RecordedStep {
-  assertSameRequest(plan, recorded.record.requestDigest);
-  return recorded;
 }
 
 /** Puts the record; while the store is away or full, reads again and puts again until the attempt is ended. */

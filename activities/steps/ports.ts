@@ -1,3 +1,4 @@
+import type { LedgerRules } from '../../domain/ledger.ts';
 import type { TrajectoryStore } from '../storage/trajectory-store.ts';
 
 /** The part of the store that a step's protocol needs; the simulator stands in for it. */
@@ -39,4 +40,6 @@ export interface StepPorts {
   readonly clock: Clock;
   readonly holder: Holder;
   readonly scope: StepScope;
+  /** The protocol's guards; the simulator takes them away one by one. */
+  readonly rules?: LedgerRules;
 }

@@ -1,5 +1,13 @@
 import { AppError } from '../../domain/errors.ts';
-import { beatClaim, type Claim, claimBeatMs, isAbandoned, releaseClaim, toClaim } from '../../domain/ledger.ts';
+import {
+  beatClaim,
+  type Claim,
+  claimBeatMs,
+  isAbandoned,
+  ledgerRules,
+  releaseClaim,
+  toClaim,
+} from '../../domain/ledger.ts';
 import type { Effect } from '../../domain/tools.ts';
 import type { Slot } from '../../domain/record.ts';
 import type { RecordedStep, SlotState } from '../storage/trajectory-store.ts';
@@ -18,10 +26,10 @@ export interface HeldClaim {
   readonly tag: string;
 }
 
-/** The slot was recorded while it was waited for, or it is ours; `foundIntent` when an earlier attempt may have made the one call. */
+/** The slot was recorded while it was waited for, or it is ours; `isUnknown` when an earlier attempt may have made the one call. */
 export type Taken =
   | { readonly type: 'recorded'; readonly step: RecordedStep }
-  | { readonly type: 'held'; readonly held: HeldClaim; readonly foundIntent: boolean };
+  | { readonly type: 'held'; readonly held: HeldClaim; readonly isUnknown: boolean };
 
 /** Between two looks at a claim that another attempt holds, in milliseconds. */
 const lookEveryMs = 500;
@@ -33,7 +41,7 @@ const lookEveryMs = 500;
  * nobody to its request: a person may have edited it since. Only a record does.
  */
 export async function takeClaim(ports: StepPorts, plan: ClaimPlan, seen: SlotState): Promise<Taken> {
-  const { ledger, clock, scope } = ports;
+  const { ledger, clock, scope, rules = ledgerRules } = ports;
   const nonce = ports.holder.newNonce();
   let state = seen;
   let watch = { key: '', sinceMs: 0 };
@@ -45,7 +53,10 @@ export async function takeClaim(ports: StepPorts, plan: ClaimPlan, seen: SlotSta
     } else {
       const held = await putOver(ports, plan, { standing: state.type === 'claim' ? state : null, nonce });
       scope.reportWaiting(null);
-      if (held !== null) return { type: 'held', held, foundIntent: state.type === 'claim' && state.claim.intent };
+      if (held !== null) {
+        const isUnknown = state.type === 'claim' && rules.isOutcomeUnknown(state.claim);
+        return { type: 'held', held, isUnknown };
+      }
     }
     state = await ledger.readSlot(plan.slot);
   }
@@ -54,12 +65,13 @@ export async function takeClaim(ports: StepPorts, plan: ClaimPlan, seen: SlotSta
 
 /** Puts our claim over exactly what was seen; null when the slot has changed since. */
 async function putOver(
-  { ledger, clock, holder }: StepPorts,
+  { ledger, clock, holder, rules = ledgerRules }: StepPorts,
   plan: ClaimPlan,
   { standing, nonce }: { readonly standing: HeldClaim | null; readonly nonce: string },
 ): Promise<HeldClaim | null> {
   const { slot, requestDigest, effect } = plan;
-  const names = { holder: holder.name, nonce, requestDigest, intent: effect === 'unkeyed', nowMs: clock.now() };
+  const intent = rules.declaresIntent(effect);
+  const names = { holder: holder.name, nonce, requestDigest, intent, nowMs: clock.now() };
   const claim = toClaim(standing?.claim ?? null, names);
   const tag = await ledger.putClaim(slot, claim, standing?.tag ?? null);
   return tag === null ? null : { claim, tag };
@@ -84,18 +96,29 @@ async function mayTake({ clock, holder }: StepPorts, claim: Claim, unchangedSinc
 export interface ClaimKeeper {
   /** Aborted when the slot is somebody else's: what is still being worked is in vain. */
   readonly lost: AbortSignal;
+  /** When the slot was last seen to be ours, or free, in milliseconds since the epoch. */
+  readonly confirmedAtMs: () => number;
   /** Ends the beating, and gives what is held. */
   readonly stop: () => Promise<HeldClaim | null>;
   /** Ends the beating of an attempt that has no record to show: the next one need not wait for it. Never throws. */
   readonly release: () => Promise<void>;
 }
 
-/** Beats for a claim until it is stopped; without one it claims after the first pause. A store that is away is tried again. */
-export function keepClaim(ports: StepPorts, plan: ClaimPlan, first: HeldClaim | null): ClaimKeeper {
+/**
+ * Beats for a claim until it is stopped; without one it claims after the first pause. A store that is away is tried again.
+ *
+ * `seenAtMs`: when the slot was last seen to be free, or ours.
+ */
+export function keepClaim(
+  ports: StepPorts,
+  plan: ClaimPlan,
+  { first, seenAtMs }: { readonly first: HeldClaim | null; readonly seenAtMs: number },
+): ClaimKeeper {
   const { ledger, clock, holder } = ports;
   const stopped = new AbortController();
   const lost = new AbortController();
   let held = first;
+  let confirmedAtMs = seenAtMs;
   const beat = async (): Promise<void> => {
     const nowMs = clock.now();
     const { requestDigest } = plan;
@@ -104,8 +127,10 @@ export function keepClaim(ports: StepPorts, plan: ClaimPlan, first: HeldClaim | 
         ? toClaim(null, { holder: holder.name, nonce: holder.newNonce(), requestDigest, intent: false, nowMs })
         : beatClaim(held.claim, nowMs);
     const tag = await ledger.putClaim(plan.slot, claim, held?.tag ?? null);
-    if (tag !== null) held = { claim, tag };
-    else held = await refind(ports, plan, held ?? { claim, tag: '' });
+    if (tag !== null) {
+      held = { claim, tag };
+      confirmedAtMs = nowMs;
+    } else held = await refind(ports, plan, held ?? { claim, tag: '' });
     if (held === null) lost.abort(fenced(plan.slot));
   };
   const beats = (async () => {
@@ -125,6 +150,7 @@ export function keepClaim(ports: StepPorts, plan: ClaimPlan, first: HeldClaim | 
   };
   return {
     lost: lost.signal,
+    confirmedAtMs: () => confirmedAtMs,
     stop,
     release: async () => {
       const last = await stop();

@@ -26,6 +26,8 @@ export interface ToolContext {
   readonly seq: number;
   readonly stepKey: string;
   readonly signal: AbortSignal;
+  /** To be called just before a request leaves: see `WorkContext`. */
+  readonly begin: () => void;
   readonly manifest: RunManifest;
 }
 
@@ -79,9 +81,9 @@ async function callTool(ports: ToolStepPorts, input: ToolStepInput, scope: StepS
       effect: tool.effect,
     },
     {
-      work: async ({ stepKey, signal }) => {
+      work: async ({ stepKey, signal, begin }) => {
         const { tenant, runId, seq } = input;
-        const context: ToolContext = { tenant, runId, seq, stepKey, signal, manifest };
+        const context: ToolContext = { tenant, runId, seq, stepKey, signal, begin, manifest };
         return toWork(await attempt(ports.handlers[tool.name], asked, { context, scope }), asked);
       },
       ...(tool.effect === 'unkeyed'
@@ -153,7 +155,7 @@ async function attempt(
   } catch (error) {
     if (context.signal.aborted) throw error;
     const failure = toAppError(error);
-    if (failure.type.startsWith('Storage.')) throw failure;
+    if (failure.type.startsWith('Storage.') || failure.type.startsWith('Ledger.')) throw failure;
     if (tool.effect === 'unkeyed') return isKnownEnd(failure) ? failure : outcomeUnknown(tool, 'this attempt');
     const { retry } = failures[failure.type];
     if (retry === 'never') return failure;

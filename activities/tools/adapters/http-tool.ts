@@ -29,6 +29,7 @@ export function createHttpTool(tool: HttpTool): ToolHandler {
     let response: Response;
     let body: string;
     try {
+      context.begin();
       response = await fetch(tool.url, {
         method: 'POST',
         headers: { 'content-type': 'application/json', 'idempotency-key': context.stepKey },

@@ -5,7 +5,7 @@ import { AppError } from '../../../domain/errors.ts';
 import { digestText } from '../../../domain/digest.ts';
 import { type Claim, claimBeatMs, claimStaleMs, toClaim } from '../../../domain/ledger.ts';
 import { aModelRecord, aRunId } from '../../support/facts.ts';
-import { aDraft, aHolder, aJumpingClock, aScope, openMemoryStorage } from '../../support/store.ts';
+import { aDraft, aHolder, aJumpingClock, aScope, aStillClock, openMemoryStorage } from '../../support/store.ts';
 
 const slot = { tenant: 'default', runId: aRunId, seq: 0 };
 const requestDigest = digestText('request');
@@ -194,6 +194,25 @@ describe('work that takes long', () => {
     const { record } = await performStep(attempt(2), read, { work: async () => someWork('x') });
     expect(await state()).toMatchObject({ type: 'record', step: { record } });
     expect(fail).toBe(false);
+  });
+});
+
+describe('a call that is about to leave', () => {
+  it('soon after its slot was seen: may begin; after a long sleep: may not', async () => {
+    const { attempt, clock } = open();
+    const { signal } = new AbortController();
+    const asleep = { ...attempt(1), clock: { now: clock.now, sleep: aStillClock().sleep } };
+    const sleepFor = (ms: number) =>
+      performStep(asleep, read, {
+        work: async ({ begin }) => {
+          await clock.sleep(ms, signal);
+          begin();
+          return someWork('x');
+        },
+      });
+    const frozen = sleepFor(20_000);
+    await expect(frozen).rejects.toMatchObject({ type: 'Ledger.Fenced' });
+    expect((await sleepFor(1_000)).record.status).toBe('ok');
   });
 });
 
