@@ -13,6 +13,10 @@ import type { PageDocument, PageElement } from './page-dom.ts';
 import { isNameless, isRunningText, type PageMap } from './page-map.ts';
 
 const minMainChars = 250;
+/** An element with this part of the text is the text, whatever it is called. */
+const maxAsideShare = 0.5;
+/** When less than this part is left, the names have misled. */
+const minKeptShare = 0.25;
 /** More than this before the first sentences is a list or a table, not a title with its date. */
 const maxLeadChars = 300;
 
@@ -59,7 +63,7 @@ function withoutAsides(page: PageMap, base: BlockSet): BlockSet {
   const isAsideElement = (element: PageElement): boolean => {
     const found = known.get(element);
     if (found !== undefined) return found;
-    const isSmall = (shares.get(element) ?? 0) < 0.2 * total;
+    const isSmall = (shares.get(element) ?? 0) < maxAsideShare * total;
     const aside = isForeignByKind(element) || (isSmall && (isForeign(element) || isHidden(element)));
     known.set(element, aside);
     return aside;
@@ -69,18 +73,29 @@ function withoutAsides(page: PageMap, base: BlockSet): BlockSet {
     for (let at = start; at !== null; at = at.parentElement) if (isAsideElement(at)) return true;
     return false;
   };
-  return toSet(blocksOf(page, base).filter((block) => !isAside(block) && !isCall(block.text)));
+  const kept = toSet(blocksOf(page, base).filter((block) => !isAside(block) && !isCall(block.text)));
+  return charsOf(page, kept) >= minKeptShare * total ? kept : base;
 }
 
-/** With running text that others saw, where the base has a gap or ends: beside its blocks, in the same element. */
+/** With running text that others saw, where the base has a gap or ends: in the same element as its blocks, or in wrappers of the same kind. */
 function withMissing(page: PageMap, base: BlockSet, others: readonly BlockSet[]): BlockSet {
   const running = blocksOf(page, base).filter((block) => isRunningText(block));
   const parents = new Set(running.map(({ element }) => element.parentElement));
+  const wrappers = new Map(
+    running.map(({ element }) => [toShape(element.parentElement), element.parentElement?.parentElement]),
+  );
   const missing = page.blocks.filter((block) => {
     if (base.has(block.id) || !others.some((other) => other.has(block.id))) return false;
-    return isRunningText(block) && parents.has(block.element.parentElement) && !page.isAside(block);
+    if (!isRunningText(block) || page.isAside(block)) return false;
+    const parent = block.element.parentElement;
+    return parents.has(parent) || wrappers.get(toShape(parent)) === parent?.parentElement;
   });
   return new Set([...base, ...missing.map(({ id }) => id)]);
+}
+
+/** Wrappers of the same kind look alike: each paragraph in one of its own. */
+function toShape(element: PageElement | null): string {
+  return element === null ? '' : `${element.localName} ${element.className}`;
 }
 
 const headingName = /^h[1-6]$/;
@@ -126,8 +141,8 @@ function toKey(text: string): string {
     .trim();
 }
 
-function ownChars({ text, linkChars }: LeafBlock): number {
-  return Math.max(0, text.length - linkChars);
+function ownChars({ size, linkChars }: LeafBlock): number {
+  return Math.max(0, size - linkChars);
 }
 
 function blocksOf(page: PageMap, set: BlockSet): LeafBlock[] {
