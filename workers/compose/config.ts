@@ -87,6 +87,9 @@ const workerEnvSchema = z.object({
   LONGHAUL_READER: z.enum(['model', 'extractive']).default('model'),
   SERPER_API_KEY: z.string().min(1).optional(),
   SERPER_BASE_URL: urlSchema.optional(),
+  JINA_API_KEY: z.string().min(1).optional(),
+  JINA_BASE_URL: urlSchema.optional(),
+  LONGHAUL_PAGES: z.enum(['direct', 'jina']).default('direct'),
   LONGHAUL_CORPUS: z.string().min(1).optional(),
   LONGHAUL_CORPUS_HOST: z
     .string()
@@ -125,6 +128,10 @@ export interface WorkerConfig {
   readonly reader: 'model' | 'extractive';
   readonly serperApiKey: Secret | null;
   readonly serperBaseUrl: string | null;
+  /** Who fetches pages: we, or the Jina reader. */
+  readonly pages: 'direct' | 'jina';
+  readonly jinaApiKey: Secret | null;
+  readonly jinaBaseUrl: string | null;
   readonly corpus: { readonly directory: string; readonly host: string } | null;
   readonly fetchAllow: readonly string[];
   readonly sandboxDirectory: string | null;
@@ -254,6 +261,9 @@ export function loadWorkerConfig(env: Environment): WorkerConfig {
     reader: parsed.LONGHAUL_READER,
     serperApiKey: toSecret(parsed.SERPER_API_KEY),
     serperBaseUrl: parsed.SERPER_BASE_URL ?? null,
+    pages: parsed.LONGHAUL_PAGES,
+    jinaApiKey: toSecret(parsed.JINA_API_KEY),
+    jinaBaseUrl: parsed.JINA_BASE_URL ?? null,
     corpus: toCorpus(parsed),
     fetchAllow: parsed.LONGHAUL_FETCH_ALLOW,
     sandboxDirectory: parsed.LONGHAUL_SANDBOX_DIR ?? null,

@@ -2,12 +2,12 @@ import { join } from 'node:path';
 import { toModelError } from '../../activities/model/adapters/openai-errors.ts';
 import { createToolActivities } from '../../activities/steps/tool-step.ts';
 import { createWebTools } from '../../activities/web/activities.ts';
-import { createAddressGuard } from '../../activities/web/adapters/address-guard.ts';
+import { type AddressGuard, createAddressGuard } from '../../activities/web/adapters/address-guard.ts';
 import { loadPages } from '../../activities/web/adapters/corpus-pages.ts';
 import { createPageReader } from '../../activities/web/adapters/page-fetch.ts';
 import { createPageParser } from '../../activities/web/adapters/page-parser.ts';
 import { createExtractiveReader } from '../../activities/web/adapters/reader-extractive.ts';
-import type { ReaderPort, SearchPort } from '../../activities/web/ports.ts';
+import type { PagePort, ReaderPort, SearchPort } from '../../activities/web/ports.ts';
 import { AppError } from '../../domain/errors.ts';
 import type { WorkerConfig } from '../compose/config.ts';
 import { type Pool, type PoolContext, toStepPorts } from './pool.ts';
@@ -42,6 +42,25 @@ async function createReader(config: WorkerConfig): Promise<(model: string) => Re
   return (model) => createModelReader({ client, model, toModelError });
 }
 
+/** Pages are fetched by us; by the Jina reader first where the operator wants that. Our own corpus is never told to it. */
+async function createPages(config: WorkerConfig, direct: PagePort, guard: AddressGuard): Promise<PagePort> {
+  if (config.pages === 'direct') return direct;
+  const { createJinaReader } = await import('../../activities/web/adapters/jina.ts');
+  const { createPageFallback } = await import('../../activities/web/adapters/page-fallback.ts');
+  const { jinaApiKey, jinaBaseUrl } = config;
+  const jina = createJinaReader({
+    guard,
+    apiKey: jinaApiKey === null ? null : jinaApiKey.reveal(),
+    ...(jinaBaseUrl === null ? {} : { baseUrl: jinaBaseUrl }),
+  });
+  const isOwn = (url: string): boolean => {
+    const verdict = guard.judge(url);
+    return verdict.allowed && verdict.exempt;
+  };
+  const fallback = createPageFallback(jina, direct);
+  return { read: (request, call) => (isOwn(request.url) ? direct : fallback).read(request, call) };
+}
+
 /** Search, and pages read. */
 export async function createWebPool(context: PoolContext): Promise<Pool> {
   const { config, logger } = context;
@@ -49,7 +68,8 @@ export async function createWebPool(context: PoolContext): Promise<Pool> {
     logger.info({ allowed: config.fetchAllow }, 'pages may also be fetched from these addresses');
   const guard = createAddressGuard({ allow: [...config.fetchAllow] });
   const parser = createPageParser();
-  const pages = createPageReader({ guard, userAgent, parser });
+  const direct = createPageReader({ guard, userAgent, parser });
+  const pages = await createPages(config, direct, guard);
   const search = await createSearch(config);
   const handlers = createWebTools({ search, pages, readerFor: await createReader(config) });
   const ports = { ...toStepPorts(context), handlers };
@@ -57,7 +77,7 @@ export async function createWebPool(context: PoolContext): Promise<Pool> {
     activities: createToolActivities(ports),
     begin: () => {},
     close: async () => {
-      await pages.close();
+      await direct.close();
       parser.close();
     },
   };

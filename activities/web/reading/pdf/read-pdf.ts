@@ -24,6 +24,7 @@ export async function readPdf(bytes: Uint8Array): Promise<PdfText> {
       disableFontFace: true,
       useSystemFonts: false,
       stopAtErrors: false,
+      verbosity: 0,
       maxImageSize: 1024 * 1024,
     });
     const { text, totalPages } = await extractText(document, { mergePages: false });
