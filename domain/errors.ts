@@ -42,6 +42,7 @@ export const failures = {
   'Tool.OutcomeUnknown': { retry: 'never', http: 502, title: 'OUTCOME_UNKNOWN' },
   'Tool.RateLimited': { retry: 'wait', http: 503, title: 'tool rate limit' },
   'Tool.QuotaExhausted': { retry: 'never', http: 502, title: 'tool quota exhausted' },
+  'Tool.Auth': { retry: 'never', http: 502, title: 'tool refused the credentials' },
   'Tool.Timeout': { retry: 'never', http: 504, title: 'tool too slow' },
   'Tool.Unknown': { retry: 'never', http: 502, title: 'unknown tool' },
   'Tool.BadArguments': { retry: 'never', http: 502, title: 'bad tool arguments' },

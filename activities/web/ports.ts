@@ -26,6 +26,8 @@ export interface SearchHit {
   readonly link: string;
   readonly snippet?: string;
   readonly position?: number;
+  /** When it was published, as the provider writes it. */
+  readonly date?: string;
 }
 
 /** What a provider found; an empty list is a result, not a failure. */
@@ -34,7 +36,11 @@ export interface SearchResult {
   readonly searchParameters: Readonly<Record<string, unknown>>;
 }
 
-/** A search provider. Throws `Tool.RateLimited`, `Tool.QuotaExhausted`, `Tool.Unavailable` or `Tool.Failed`. */
+/**
+ * A search provider. One call is one request to it: whether to ask again, without quotes or elsewhere, is the caller's decision.
+ *
+ * Throws `Tool.Auth`, `Tool.QuotaExhausted`, `Tool.RateLimited`, `Tool.Refused`, `Tool.Unavailable` or `Tool.Failed`.
+ */
 export interface SearchPort {
   readonly search: (request: SearchRequest, options: WebCallOptions) => Promise<SearchResult>;
 }

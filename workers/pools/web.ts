@@ -9,25 +9,34 @@ import { createPageParser } from '../../activities/web/adapters/page-parser.ts';
 import { createExtractiveReader } from '../../activities/web/adapters/reader-extractive.ts';
 import type { PagePort, ReaderPort, SearchPort } from '../../activities/web/ports.ts';
 import { AppError } from '../../domain/errors.ts';
-import type { WorkerConfig } from '../compose/config.ts';
+import type { SearchConfig, WorkerConfig } from '../compose/config.ts';
 import { type Pool, type PoolContext, toStepPorts } from './pool.ts';
 
 const userAgent =
   'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0 Safari/537.36 Longhaul/0.1';
 
+/** One provider, or several of which the next is asked when one cannot search. */
 async function createSearch(config: WorkerConfig): Promise<SearchPort> {
-  if (config.serperApiKey !== null) {
-    const { createSerperSearch } = await import('../../activities/web/adapters/serper.ts');
-    const { serperBaseUrl } = config;
-    return createSerperSearch({
-      apiKey: config.serperApiKey.reveal(),
-      ...(serperBaseUrl === null ? {} : { baseUrl: serperBaseUrl }),
-    });
+  const { createSearchFailover } = await import('../../activities/web/adapters/search/search-failover.ts');
+  const named = await Promise.all(
+    config.search.map(async (provider) => ({ name: provider.name, port: await createProvider(config, provider) })),
+  );
+  const [only] = named;
+  return only !== undefined && named.length === 1 ? only.port : createSearchFailover(named);
+}
+
+async function createProvider(config: WorkerConfig, { name, apiKey, baseUrl }: SearchConfig): Promise<SearchPort> {
+  if (name === 'corpus') {
+    if (config.corpus === null) throw new AppError('Config.Invalid', { what: 'there is no corpus to search in' });
+    const { createCorpusSearch } = await import('../../activities/web/adapters/corpus-search.ts');
+    return createCorpusSearch({ pages: loadPages(join(config.corpus.directory, 'pages.jsonl'), config.corpus.host) });
   }
-  if (config.corpus === null) throw new AppError('Config.Invalid', { what: 'the web pool has nothing to search with' });
-  const { createCorpusSearch } = await import('../../activities/web/adapters/corpus-search.ts');
-  const pages = loadPages(join(config.corpus.directory, 'pages.jsonl'), config.corpus.host);
-  return createCorpusSearch({ pages });
+  const { createProviderSearch } = await import('../../activities/web/adapters/search/provider-search.ts');
+  const { searchProviders } = await import('../../activities/web/adapters/search/providers.ts');
+  return createProviderSearch(searchProviders[name], {
+    apiKey: apiKey === null ? '' : apiKey.reveal(),
+    ...(baseUrl === null ? {} : { baseUrl }),
+  });
 }
 
 /** The reader's model is named by each run's profile, so a reader is made a name. */

@@ -3,7 +3,8 @@ import type { ServerResponse } from 'node:http';
 import { describe, expect, it } from 'vitest';
 
 import { toRetryAfterMs } from '../../../../activities/web/adapters/retry-after.ts';
-import { createSerperSearch } from '../../../../activities/web/adapters/serper.ts';
+import { createProviderSearch } from '../../../../activities/web/adapters/search/provider-search.ts';
+import { serper } from '../../../../activities/web/adapters/search/serper.ts';
 import { aCall, failureOf, startServer } from '../local-server.ts';
 
 const apiKey = 'planted-serper-key-0123456789';
@@ -34,7 +35,7 @@ function answer(response: ServerResponse, status: number, body: unknown): void {
 describe('serper', () => {
   it('a query: one POST with the key, the defaults and what was given; organic results and parameters come back, nothing else', async () => {
     await using server = await startServer((_request, response) => answer(response, 200, documented));
-    const port = createSerperSearch({ apiKey, baseUrl: `${server.origin}/` });
+    const port = createProviderSearch(serper, { apiKey, baseUrl: `${server.origin}/` });
     const result = await port.search(
       { q: 'apple inc', tbs: 'qdr:w', page: 2, autocorrect: false, location: undefined },
       aCall(),
@@ -60,7 +61,7 @@ describe('serper', () => {
     await using server = await startServer((_request, response) =>
       answer(response, 200, { searchParameters: { q: 'x' } }),
     );
-    expect(await createSerperSearch({ apiKey, baseUrl: server.origin }).search({ q: 'x' }, aCall())).toEqual({
+    expect(await createProviderSearch(serper, { apiKey, baseUrl: server.origin }).search({ q: 'x' }, aCall())).toEqual({
       organic: [],
       searchParameters: { q: 'x' },
     });
@@ -72,17 +73,17 @@ describe('serper', () => {
       link,
     }));
     await using server = await startServer((_request, response) => answer(response, 200, { organic }));
-    const result = await createSerperSearch({ apiKey, baseUrl: server.origin }).search({ q: 'x' }, aCall());
+    const result = await createProviderSearch(serper, { apiKey, baseUrl: server.origin }).search({ q: 'x' }, aCall());
     expect(result.organic.map(({ link }) => link)).toEqual(['https://ok.example/']);
   });
 
   it.each([
     [429, { message: 'Rate limit exceeded' }, 'Tool.RateLimited'],
     [400, { message: 'Not enough credits', statusCode: 400 }, 'Tool.QuotaExhausted'],
-    [401, { message: 'Unauthorized.' }, 'Tool.QuotaExhausted'],
-    [403, { message: 'Unauthorized.', statusCode: 403 }, 'Tool.QuotaExhausted'],
-    [400, { message: 'Missing query parameter' }, 'Tool.Failed'],
-    [404, 'no such page', 'Tool.Failed'],
+    [401, { message: 'Unauthorized.' }, 'Tool.Auth'],
+    [403, { message: 'Unauthorized.', statusCode: 403 }, 'Tool.Auth'],
+    [400, { message: 'Missing query parameter' }, 'Tool.Refused'],
+    [404, 'no such page', 'Tool.Refused'],
     [500, '<html>oops</html>', 'Tool.Unavailable'],
     [503, '', 'Tool.Unavailable'],
     [200, '<html>welcome</html>', 'Tool.Failed'],
@@ -91,7 +92,9 @@ describe('serper', () => {
     [200, '', 'Tool.Failed'],
   ])('status %i with %j → %s, without the key or the provider’s text', async (status, body, type) => {
     await using server = await startServer((_request, response) => answer(response, status, body));
-    const error = await failureOf(createSerperSearch({ apiKey, baseUrl: server.origin }).search({ q: 'x' }, aCall()));
+    const error = await failureOf(
+      createProviderSearch(serper, { apiKey, baseUrl: server.origin }).search({ q: 'x' }, aCall()),
+    );
     expect(error).toMatchObject({ type });
     expect(JSON.stringify([error.message, error.stack, error])).not.toMatch(/planted|Unauthorized|oops|welcome/);
   });
@@ -100,7 +103,9 @@ describe('serper', () => {
     await using server = await startServer((_request, response) =>
       response.writeHead(429, { 'retry-after': '7' }).end('{}'),
     );
-    const error = await failureOf(createSerperSearch({ apiKey, baseUrl: server.origin }).search({ q: 'x' }, aCall()));
+    const error = await failureOf(
+      createProviderSearch(serper, { apiKey, baseUrl: server.origin }).search({ q: 'x' }, aCall()),
+    );
     expect(error).toMatchObject({ type: 'Tool.RateLimited', facts: { retryAfterMs: 7000 } });
     const now = Date.parse('2026-01-01T00:00:00Z');
     expect(toRetryAfterMs('Thu, 01 Jan 2026 00:00:30 GMT', now)).toBe(30_000);
@@ -114,16 +119,16 @@ describe('serper', () => {
     const gone = await startServer(() => {});
     await gone[Symbol.asyncDispose]();
     expect(
-      await failureOf(createSerperSearch({ apiKey, baseUrl: gone.origin }).search({ q: 'x' }, aCall())),
+      await failureOf(createProviderSearch(serper, { apiKey, baseUrl: gone.origin }).search({ q: 'x' }, aCall())),
     ).toMatchObject({ type: 'Tool.Unavailable' });
     await using resetting = await startServer((request) => request.socket.destroy());
     expect(
-      await failureOf(createSerperSearch({ apiKey, baseUrl: resetting.origin }).search({ q: 'x' }, aCall())),
+      await failureOf(createProviderSearch(serper, { apiKey, baseUrl: resetting.origin }).search({ q: 'x' }, aCall())),
     ).toMatchObject({ type: 'Tool.Unavailable' });
     await using silent = await startServer(() => {});
     expect(
       await failureOf(
-        createSerperSearch({ apiKey, baseUrl: silent.origin, timeoutMs: 100 }).search({ q: 'x' }, aCall()),
+        createProviderSearch(serper, { apiKey, baseUrl: silent.origin, timeoutMs: 100 }).search({ q: 'x' }, aCall()),
       ),
     ).toMatchObject({ type: 'Tool.Unavailable' });
   });
@@ -133,13 +138,13 @@ describe('serper', () => {
     await using server = await startServer((_request, response) =>
       response.writeHead(307, { location: elsewhere.origin }).end(),
     );
-    await failureOf(createSerperSearch({ apiKey, baseUrl: server.origin }).search({ q: 'x' }, aCall()));
+    await failureOf(createProviderSearch(serper, { apiKey, baseUrl: server.origin }).search({ q: 'x' }, aCall()));
     expect(elsewhere.requests).toEqual([]);
   });
 
   it('a key that no header can hold: refused without being shown', async () => {
     const error = await failureOf(
-      createSerperSearch({ apiKey: `${apiKey}\n`.repeat(2), baseUrl: 'http://127.0.0.1:9' }).search(
+      createProviderSearch(serper, { apiKey: `${apiKey}\n`.repeat(2), baseUrl: 'http://127.0.0.1:9' }).search(
         { q: 'x' },
         aCall(),
       ),
@@ -153,7 +158,7 @@ describe('serper', () => {
     await using server = await startServer(() => controller.abort(reason));
     expect(
       await failureOf(
-        createSerperSearch({ apiKey, baseUrl: server.origin }).search({ q: 'x' }, aCall(controller.signal)),
+        createProviderSearch(serper, { apiKey, baseUrl: server.origin }).search({ q: 'x' }, aCall(controller.signal)),
       ),
     ).toBe(reason);
   });
