@@ -35,7 +35,7 @@ const modelFactsSchema = z.strictObject({
 });
 
 /** Where a page came from. Records of before these facts were kept do not have the optional ones. */
-const pageSourceSchema = z.strictObject({
+export const pageSourceSchema = z.strictObject({
   url: z.string(),
   title: z.string().nullable(),
   via: z.enum(['direct', 'jina']).optional(),

@@ -81,7 +81,7 @@ export function createProviderSearch(provider: SearchProvider, settings: Provide
         if (error instanceof AppError) throw error;
         // No cause is attached: what a fetch fails with may quote the headers.
         const why = deadline.aborted ? `no answer within ${timeoutMs} ms` : toCode(error);
-        throw toRefused(provider.name, 'unavailable', `it could not be reached (${why})`);
+        throw toRefused('unavailable', { what: `search provider ${provider.name} could not be reached (${why})` });
       }
     },
   };
@@ -139,18 +139,17 @@ const refusals: Readonly<Record<ProviderRefusal, { readonly type: FailureType; r
   unavailable: { type: 'Tool.Unavailable', mend: 'Try again later.' },
 };
 
-function toRefused(name: string, refusal: ProviderRefusal, what: string, facts: Partial<FailureFacts> = {}): AppError {
+function toRefused(refusal: ProviderRefusal, facts: FailureFacts): AppError {
   const { type, mend } = refusals[refusal];
-  return new AppError(type, { what: `search provider ${name}: ${what}`, mend, ...facts });
+  return new AppError(type, { mend, ...facts });
 }
 
 function toFailure(provider: SearchProvider, error: ProviderError): AppError {
   const refusal = provider.toRefusal(error) ?? ofStatus(error.status);
   const retryAfterMs = toRetryAfterMs(error.headers.get('retry-after'));
   const canWait = refusal === 'rate' || refusal === 'unavailable';
-  return toRefused(provider.name, refusal, `it answered with status ${error.status}`, {
-    ...(canWait && retryAfterMs !== undefined ? { retryAfterMs } : {}),
-  });
+  const what = `search provider ${provider.name} answered with status ${error.status}`;
+  return toRefused(refusal, canWait && retryAfterMs !== undefined ? { what, retryAfterMs } : { what });
 }
 
 function ofStatus(status: number): ProviderRefusal {

@@ -16,8 +16,7 @@ const live = [
 describe('providers on the internet', () => {
   for (const { name, variable, baseUrl } of live) {
     const value = env[variable] ?? '';
-    const title = value === '' ? `${name}: skipped, since ${variable} is not set` : `${name}: finds something`;
-    it.skipIf(value === '')(title, async () => {
+    it.skipIf(value === '')(`${name}: finds something; skipped where ${variable} is not set`, async () => {
       const search = createProviderSearch(searchProviders[name], {
         apiKey: name === 'searxng' ? '' : value,
         ...(baseUrl === undefined ? {} : { baseUrl }),

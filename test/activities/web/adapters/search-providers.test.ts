@@ -11,7 +11,13 @@ import { aCall, failureOf, type LocalServer, startServer } from '../local-server
 type Name = keyof typeof searchProviders;
 const apiKey = 'planted-search-key-0123456789';
 
-function answer(response: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}): void {
+interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+function answer(response: ServerResponse, { status, body, headers = {} }: Answer): void {
   response
     .writeHead(status, { 'content-type': 'application/json', ...headers })
     .end(typeof body === 'string' ? body : JSON.stringify(body));
@@ -163,7 +169,7 @@ describe.each(names)('%s', (name) => {
   const { documented, empty, asked } = spoken[name];
 
   it('a search: one request as documented; hits and parameters in the one shape', async () => {
-    await using server = await startServer((_request, response) => answer(response, 200, documented));
+    await using server = await startServer((_request, response) => answer(response, { status: 200, body: documented }));
     const { organic, searchParameters } = await aSearch(name, server).search(request, aCall());
     expect(organic.map(({ link }) => link)).toEqual(['https://a.example/', 'https://b.example/x']);
     expect(organic[0]).toMatchObject({ title: 'Tower', snippet: expect.stringMatching(/^A tall one/), position: 1 });
@@ -176,12 +182,12 @@ describe.each(names)('%s', (name) => {
       ...rest,
       headers: { ...Object(rest['headers']), 'idempotency-key': 'step-key-1' },
     });
-    if (body === undefined) expect(server.requests[0]?.body).toBe('');
-    else expect(JSON.parse(server.requests[0]?.body ?? '')).toEqual(body);
+    const sent = server.requests[0]?.body ?? '';
+    expect(sent === '' ? undefined : JSON.parse(sent)).toEqual(body);
   });
 
   it('nothing found: an empty list, not a failure', async () => {
-    await using server = await startServer((_request, response) => answer(response, 200, empty));
+    await using server = await startServer((_request, response) => answer(response, { status: 200, body: empty }));
     expect((await aSearch(name, server).search({ q: 'x' }, aCall())).organic).toEqual([]);
   });
 
@@ -197,7 +203,7 @@ describe.each(names)('%s', (name) => {
     [302, '', 'Tool.Unavailable'],
   ])('status %i with %j → %s, without the key', async (status, body, type) => {
     await using server = await startServer((_request, response) =>
-      answer(response, status, body, { 'retry-after': '7', location: 'http://127.0.0.1:1/' }),
+      answer(response, { status, body, headers: { 'retry-after': '7', location: 'http://127.0.0.1:1/' } }),
     );
     const failure = await failureOf(aSearch(name, server).search(request, aCall()));
     expect(failure).toMatchObject({ type, ...(status === 429 ? { facts: { retryAfterMs: 7000 } } : {}) });
@@ -238,7 +244,7 @@ describe('what a provider says in its own way', () => {
     ['exa', 400, { error: 'no', tag: 'INVALID_API_KEY' }, {}, 'Tool.Auth'],
     ['searxng', 200, { results: [], unresponsive_engines: [['google', 'CAPTCHA']] }, {}, 'Tool.Unavailable'],
   ])('%s: status %i with %j → %5$s', async (...[name, status, body, headers, type]) => {
-    await using server = await startServer((_request, response) => answer(response, status, body, headers));
+    await using server = await startServer((_request, response) => answer(response, { status, body, headers }));
     expect(await failureOf(aSearch(name, server).search(request, aCall()))).toMatchObject({ type });
   });
 });
