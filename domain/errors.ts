@@ -99,13 +99,15 @@ export interface FailureFacts {
  */
 export class AppError extends Error {
   readonly type: FailureType;
-  readonly facts: FailureFacts;
+  /** Without the cause: what another's error holds is not ours to show. */
+  readonly facts: Omit<FailureFacts, 'cause'>;
 
   constructor(type: FailureType, facts: FailureFacts) {
     super(toFailureMessage(type, facts), { cause: facts.cause });
     this.name = 'AppError';
     this.type = type;
-    this.facts = facts;
+    const { cause: _cause, ...own } = facts;
+    this.facts = own;
   }
 }
 

@@ -4,5 +4,6 @@ import type { Campaign } from './support/campaign.ts';
 export const campaigns: Readonly<Record<string, () => Promise<Campaign>>> = {
   ssrf: async () => (await import('./ssrf/ssrf-campaign.ts')).runSsrfCampaign,
   exfiltration: async () => (await import('./exfiltration/exfiltration-campaign.ts')).runExfiltrationCampaign,
+  secrets: async () => (await import('./secrets/secrets-campaign.ts')).runSecretsCampaign,
   parsers: async () => (await import('./parsers/parsers-campaign.ts')).runParsersCampaign,
 };
