@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 
 /** Environment variables of ours that hold secrets, or addresses in which people put them. */
-export const secretVariables = [
+const secretVariables = [
   'OPENAI_API_KEY',
   'SERPER_API_KEY',
   'BRAVE_API_KEY',
