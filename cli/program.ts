@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { type CommandContext, type CommonOptions, createCommandContext } from './command-context.ts';
 import { cancelRun } from './commands/cancel.ts';
+import type { DecideOptions } from './commands/decide.ts';
 import { listRuns, type ListOptions } from './commands/list.ts';
 import { research, type ResearchOptions } from './commands/research.ts';
 import { showRun, type ShowOptions } from './commands/show.ts';
@@ -46,7 +47,21 @@ export function createProgram(terminal: Terminal, setExitCode: SetExitCode): Com
   addResearch(program, run);
   addRunCommands(program, run);
   addDevelopmentCommands(program, terminal, setExitCode);
+  addDecide(program, terminal, setExitCode);
   return program;
+}
+
+/** Left out of the help: for people who compare the agent's rules with another implementation's (`docs/decide.md`). */
+function addDecide(program: Command, terminal: Terminal, setExitCode: SetExitCode): void {
+  program
+    .command('decide', { hidden: true })
+    .description('answer single decisions of the agent, one JSON object a line')
+    .requiredOption('--profile <release>', 'v1.0, v1.5 or v1.7')
+    .requiredOption('--function <name>', 'the decision')
+    .action(async (options: DecideOptions) => {
+      const { decide } = await import('./commands/decide.ts');
+      setExitCode(await decide(terminal, options, process.stdin));
+    });
 }
 
 type Run = (options: CommonOptions, work: (context: CommandContext) => Promise<number>) => Promise<void>;
