@@ -47,12 +47,19 @@ export function createProgram(terminal: Terminal, setExitCode: SetExitCode): Com
   addResearch(program, run);
   addRunCommands(program, run);
   addDevelopmentCommands(program, terminal, setExitCode);
-  addDecide(program, terminal, setExitCode);
+  addDecide(program, setExitCode);
   return program;
 }
 
+/** Writes to standard output, and waits until it is out. */
+function writeOut(text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process.stdout.write(text, (error) => (error ? reject(error) : resolve()));
+  });
+}
+
 /** Left out of the help: for people who compare the agent's rules with another implementation's (`docs/decide.md`). */
-function addDecide(program: Command, terminal: Terminal, setExitCode: SetExitCode): void {
+function addDecide(program: Command, setExitCode: SetExitCode): void {
   program
     .command('decide', { hidden: true })
     .description('answer single decisions of the agent, one JSON object a line')
@@ -60,7 +67,7 @@ function addDecide(program: Command, terminal: Terminal, setExitCode: SetExitCod
     .requiredOption('--function <name>', 'the decision')
     .action(async (options: DecideOptions) => {
       const { decide } = await import('./commands/decide.ts');
-      setExitCode(await decide(terminal, options, process.stdin));
+      setExitCode(await decide(options, { input: process.stdin, write: writeOut }));
     });
 }
 

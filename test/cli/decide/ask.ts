@@ -25,18 +25,15 @@ export interface Asked {
 /** Feeds bytes to the command and gives what it printed, line by line. */
 export async function feed(asked: Asked, chunks: Iterable<Uint8Array>): Promise<string[]> {
   const printed: string[] = [];
-  const terminal = {
-    env: {},
-    print: (line: string) => void printed.push(...line.split('\n')),
-    tell: () => {},
-    onInterrupt: () => () => {},
-  };
   // The command takes bytes as they come.
   async function* toStream() {
     yield* chunks;
   }
-  await decide(terminal, asked, toStream());
-  return printed;
+  await decide(asked, {
+    input: toStream(),
+    write: async (text) => void printed.push(text),
+  });
+  return printed.join('').split('\n').slice(0, -1);
 }
 
 /** Asks for decisions about inputs, in order. */

@@ -2,9 +2,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { runCommandLine } from '../../../cli/main.ts';
 import { root } from '../../support/repository.ts';
 import { ask, feed } from './ask.ts';
+
+const idSchema = z.object({ id: z.string() });
 
 const parse = { profile: 'v1.0', function: 'parse' };
 const bytes = (text: string) => [Buffer.from(text)];
@@ -101,6 +104,17 @@ describe('decide, the frame', () => {
       '{"id":"1","input":{"text":"\\\\boxed{4}"}}\n',
     );
     expect(ran).toEqual({ code: 0, out: '{"id":"1","output":{"boxed":"4"}}\n', err: '' });
+  });
+
+  it('megabytes of answers to a slow reader: all of them arrive', async () => {
+    const text = 'x'.repeat(1_000);
+    const cases = Array.from({ length: 4_000 }, (_, id) => JSON.stringify({ id: String(id), input: { text } }));
+    const ran = await run(['decide', '--profile', 'v1.7', '--function', 'parse'], cases.join('\n'));
+    const ids = ran.out
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => idSchema.parse(JSON.parse(line)).id);
+    expect(ids).toEqual(Array.from({ length: 4_000 }, (_, id) => String(id)));
   });
 
   it('v1.5: decides as v1.7', async () => {
