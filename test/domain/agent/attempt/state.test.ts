@@ -217,10 +217,10 @@ const overflowing = (settings: AttemptSettings, times: number) => {
   return { state, views: views.map((action) => (action.type === 'call-model' ? action : null)) };
 };
 
-describe('a prompt that the server refuses as too long', () => {
-  const shown = (views: ReturnType<typeof overflowing>['views']) =>
-    views.map((action) => [action?.purpose, action?.view.firstLive, action?.view.newestLimit]);
+const shown = (views: ReturnType<typeof overflowing>['views']) =>
+  views.map((action) => [action?.purpose, action?.view.firstLive, action?.view.newestLimit]);
 
+describe('a prompt that the server refuses as too long', () => {
   it('faithful: the last pair goes, and the answer is asked for', () => {
     const { state, views } = overflowing(settingsOf({ keep: 2 }), 1);
     expect(shown(views)).toEqual([
