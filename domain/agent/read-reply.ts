@@ -1,4 +1,5 @@
 import { digestText } from '../digest.ts';
+import { isJsonObject } from './arguments/json-value.ts';
 import type { ReplyFacts } from './attempt/facts.ts';
 import { findBoxed } from './boxed-answer.ts';
 import { toDedupKey } from './dedup-key.ts';
@@ -58,7 +59,8 @@ export function readReply(rules: AgentRules, table: ToolTable, reply: RawReply):
     boxed: findBoxed(rules, historyText) !== '',
     calls: calls.map(({ server, tool, arguments: args }) => {
       const key = toDedupKey(rules, tool, args);
-      const executable = table.some((row) => row.server === server && row.tools.includes(tool));
+      const isKnown = table.some((row) => row.server === server && row.tools.includes(tool));
+      const executable = isKnown && isJsonObject(args);
       return { server, tool, key: key === null ? null : hashKey(key), executable };
     }),
   };

@@ -22,7 +22,7 @@ export function settingsOf(given: Partial<AttemptSettings> = {}): AttemptSetting
 }
 
 /** The tools that scripted calls are repaired by. */
-export const scriptTools = [
+const scriptTools = [
   { server: 'tool-python', tools: ['run_python_code', 'run_command'] },
   { server: 'search_and_scrape_webpage', tools: ['google_search'] },
   { server: 'jina_scrape_llm_summary', tools: ['scrape_and_extract_info'] },
@@ -63,7 +63,7 @@ export function play(
 }
 
 /** What was sent behind the task, one line a call: `a` for a reply, `u` for a user message, with what it holds. */
-export function toLines(played: Played): string[] {
+function toLines(played: Played): string[] {
   return played.modelCalls.map(({ messages }) =>
     messages
       .slice(2)

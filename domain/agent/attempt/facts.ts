@@ -6,7 +6,7 @@ export const callFactsSchema = z.strictObject({
   tool: z.string(),
   /** Short hash of what makes it a repeat of another call; null when it never is one. */
   key: z.string().nullable(),
-  /** False when no tool of the run answers to it. */
+  /** False when no tool of the run answers to it, or its arguments are no object. */
   executable: z.boolean(),
 });
 export type CallFacts = z.infer<typeof callFactsSchema>;

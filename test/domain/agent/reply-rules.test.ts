@@ -176,6 +176,12 @@ describe('reading a reply', () => {
     expect(read.facts.calls[0]?.executable).toBe(false);
   });
 
+  it('arguments that are no object: nothing runs', () => {
+    const text = written.replace('{"q": "a"}', '"a"');
+    const read = readReply(laterRules, table, { text, finish: 'stop' });
+    expect(read.facts.calls[0]).toMatchObject({ tool: 'google_search', executable: false, key: null });
+  });
+
   it('cut before its first character: never without a word in the history', () => {
     expect(toHistoryText(laterRules, table, { text: '', finish: 'length' })).toBe('LLM response is empty.');
     expect(toHistoryText(laterRules, table, { text: '', finish: 'stop' })).toBe('');
