@@ -1,11 +1,12 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { type CommandContext, type CommonOptions, createCommandContext } from './command-context.ts';
 import { cancelRun } from './commands/cancel.ts';
-import type { DecideOptions } from './commands/decide.ts';
 import { listRuns, type ListOptions } from './commands/list.ts';
 import { research, type ResearchOptions } from './commands/research.ts';
 import { showRun, type ShowOptions } from './commands/show.ts';
 import { watchRun } from './commands/watch.ts';
+import { addHoldCommands, addRecordCommands } from './hold-commands.ts';
+import { addDecide } from './decide-command.ts';
 import { addDevelopmentCommands } from './development-commands.ts';
 import { parseRunId } from './run-id.ts';
 import type { Terminal } from './terminal.ts';
@@ -46,32 +47,15 @@ export function createProgram(terminal: Terminal, setExitCode: SetExitCode): Com
     setExitCode(await work(createCommandContext(terminal, options)));
   addResearch(program, run);
   addRunCommands(program, run);
+  addHoldCommands(program, { own, limited, run });
+  addRecordCommands(program, { own, limited, run });
   addDevelopmentCommands(program, terminal, setExitCode);
   addDecide(program, setExitCode);
   return program;
 }
 
-/** Writes to standard output, and waits until it is out. */
-function writeOut(text: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    process.stdout.write(text, (error) => (error ? reject(error) : resolve()));
-  });
-}
-
-/** Left out of the help: for people who compare the agent's rules with another implementation's (`docs/decide.md`). */
-function addDecide(program: Command, setExitCode: SetExitCode): void {
-  program
-    .command('decide', { hidden: true })
-    .description('answer single decisions of the agent, one JSON object a line')
-    .requiredOption('--profile <release>', 'v1.0, v1.5 or v1.7')
-    .requiredOption('--function <name>', 'the decision')
-    .action(async (options: DecideOptions) => {
-      const { decide } = await import('./commands/decide.ts');
-      setExitCode(await decide(options, { input: process.stdin, write: writeOut }));
-    });
-}
-
-type Run = (options: CommonOptions, work: (context: CommandContext) => Promise<number>) => Promise<void>;
+/** Runs a command with its context, and keeps its exit code. */
+export type Run = (options: CommonOptions, work: (context: CommandContext) => Promise<number>) => Promise<void>;
 
 /** The options of every command that speaks to the API. */
 function own(command: Command): Command {
@@ -80,15 +64,22 @@ function own(command: Command): Command {
     .option('--json', 'JSON on standard output, progress on standard error');
 }
 
-function addResearch(program: Command, run: Run): void {
-  own(program.command('research <question>'))
-    .description('submit a question and watch its run; Ctrl-C detaches and never cancels')
-    .option('--profile <name>', 'the agent to use')
+/** The limits of a run, which may be lowered from the profile's. */
+function limited(command: Command): Command {
+  return command
     .option('--max-turns <n>', 'model turns at most', whole(1))
     .option('--max-tool-calls <n>', 'tool calls at most', whole(0))
     .option('--max-tokens <n>', 'tokens at most, prompts included', whole(1))
     .option('--max-cost-usd <amount>', 'money at most', positive)
-    .option('--max-wall-seconds <n>', 'time at most, waiting included', whole(1))
+    .option('--max-wall-seconds <n>', 'time at most; time that it stands still for people does not count', whole(1));
+}
+
+function addResearch(program: Command, run: Run): void {
+  limited(own(program.command('research <question>')))
+    .description('submit a question and watch its run; Ctrl-C detaches and never cancels')
+    .option('--profile <name>', 'the agent to use')
+    .option('--on-exceed <way>', 'what happens at a limit: finalize, pause or fail')
+    .option('--on-step-failure <mode>', 'when the attempts of a step ran out: observe, pause or fail')
     .option('--idempotency-key <key>', 'submitting again under the same key gives the same run')
     .option('--no-watch', 'print the run id and return')
     .action((question: string, options: ResearchOptions & CommonOptions) =>
