@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { endTurns } from '../../domain/agent/attempt/finish.ts';
+import { continueTurns, endTurns } from '../../domain/agent/attempt/finish.ts';
 import { type AttemptState, startAttempt } from '../../domain/agent/attempt/state.ts';
 import type { AttemptSettings } from '../../domain/agent/attempt/settings.ts';
 import { findBoxed } from '../../domain/agent/boxed-answer.ts';
@@ -150,7 +150,7 @@ function decideRestarts({ contextCompressLimit, attempts, summaries }: z.infer<t
 }
 
 const episodeSchema = z.object({
-  maxTurns: z.int().min(1),
+  maxTurns: countSchema,
   keep: z.int().min(-1),
   contextCompressLimit: countSchema,
   retryWithSummary: z.boolean(),
@@ -168,7 +168,8 @@ function playEpisode(rules: AgentRules, input: z.infer<typeof episodeSchema>) {
   const { contextCompressLimit: restarts, finalRetry, replies, results, ...limits } = input;
   const settings: AttemptSettings = { ...limits, rules, restarts, batch: 0, overflow: 'finish' };
   const attempt = attemptOf({ contextCompressLimit: restarts, finalRetry });
-  const start = startAttempt(settings, { attempt, startSeq: 0, summaries: [] });
+  // Without a single turn the attempt begins at its limit.
+  const start = continueTurns(settings, startAttempt(settings, { attempt, startSeq: 0, summaries: [] }));
   const played = playAttempt({ settings, tools, replies, results }, start, []);
   return {
     ...toOutput(rules, played, (seq) => findBoxed(rules, played.records[seq]?.text ?? '')),

@@ -1,13 +1,13 @@
 import { z } from 'zod';
+import type { JsonValue } from '../../domain/agent/arguments/json-value.ts';
 import { fitsContext, keptWithoutPair } from '../../domain/agent/context-check.ts';
 import { countUserMessages, firstLiveMessage, isMasked, omittedObservation } from '../../domain/agent/retained-view.ts';
-import { type Decision, defineDecision } from './decision.ts';
+import { type Decision, defineDecision, jsonValueSchema } from './decision.ts';
 
-const contentSchema = z.union([z.string(), z.null(), z.array(z.looseObject({ type: z.string() }))]);
-const messageSchema = z.looseObject({ role: z.string(), content: contentSchema.optional() });
+const messageSchema = z.looseObject({ role: z.string(), content: jsonValueSchema.optional() });
 
 /** The content of a masked message, in the form that it had. */
-function omit(content: z.infer<typeof contentSchema> | undefined): z.infer<typeof contentSchema> {
+function omit(content: JsonValue | undefined): JsonValue {
   return Array.isArray(content) ? [{ type: 'text', text: omittedObservation }] : omittedObservation;
 }
 

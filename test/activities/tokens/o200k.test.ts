@@ -20,6 +20,7 @@ describe('feature 22, token counts by o200k', () => {
     ['half \ud83e pair', 3],
     ['<|im_start|>', 6],
     ["'ſ 'RE", 4],
+    ["a mark of Unicode 17: \u1ad4's", 13],
   ])('%j: %i', (text, tokens) => {
     expect(count(text)).toBe(tokens);
   });
