@@ -6,6 +6,7 @@ import { research, type ResearchOptions } from './commands/research.ts';
 import { showRun, type ShowOptions } from './commands/show.ts';
 import { watchRun } from './commands/watch.ts';
 import { addHoldCommands, addRecordCommands } from './hold-commands.ts';
+import { addDecide } from './decide-command.ts';
 import { addDevelopmentCommands } from './development-commands.ts';
 import { addInspectionCommands } from './inspection-commands.ts';
 import { parseRunId } from './run-id.ts';
@@ -51,6 +52,7 @@ export function createProgram(terminal: Terminal, setExitCode: SetExitCode): Com
   addRecordCommands(program, { own, limited, run });
   addDevelopmentCommands(program, terminal, setExitCode);
   addInspectionCommands(program, terminal, setExitCode);
+  addDecide(program, setExitCode);
   return program;
 }
 
