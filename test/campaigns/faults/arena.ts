@@ -24,6 +24,7 @@ import { campaignProfile, campaignTools, createCampaignMind, type Work } from '.
 
 const readyMs = 120_000;
 const drainMs = 3_000;
+const defaultCallMs = 25;
 const stopMs = drainMs + 6_000;
 
 /** What a campaign needs of its arena. */
@@ -33,6 +34,8 @@ export interface ArenaOptions {
   readonly turns: number;
   /** `mixed` when absent. */
   readonly work?: Work;
+  /** How long model and tools take, in milliseconds; 25 when absent. */
+  readonly callMs?: number;
   /** Worker processes of each pool; 1 when absent. */
   readonly workersEach?: number;
   /** Stands before the scripted mind, to spoil what it says. */
@@ -146,7 +149,8 @@ export async function withArena<T>(
   await using ends = new AsyncDisposableStack();
   const corpus = await startCorpusServer({ pagesFile: join(demoCorpusFolder, 'pages.jsonl') });
   ends.defer(() => corpus.close());
-  const scripted = createCampaignMind({ turns: options.turns, corpusHost: corpus.host, work: options.work ?? 'mixed' });
+  const { turns, work = 'mixed', callMs = defaultCallMs } = options;
+  const scripted = createCampaignMind({ turns, work, callMs, corpusHost: corpus.host });
   const model = await startModelServer({ mode: options.spoil?.(scripted) ?? scripted });
   ends.defer(() => model.close());
   const tools = await startToolServer({});

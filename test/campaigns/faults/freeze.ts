@@ -1,4 +1,5 @@
 import type { Campaign } from '../support/campaign.ts';
+import type { ArenaPool } from './arena.ts';
 import { type FaultPlan, runFaultCampaign, type Scene } from './fault-campaign.ts';
 import { signalProcess } from './resident.ts';
 
@@ -6,6 +7,20 @@ import { signalProcess } from './resident.ts';
 const frozenMs = 28_000;
 /** How long a worker that woke is watched before the next freeze. */
 const awakeMs = 2_000;
+
+/** How long a worker is watched for a step in its hands, before it is frozen with none. */
+const busyMs = 3_000;
+
+/** The worker of a pool, at a moment at which it has a step in its hands if there is one; null while there is none. */
+async function findBusyWorker(scene: Scene, pool: ArenaPool | undefined): Promise<number | null> {
+  const deadline = performance.now() + busyMs;
+  for (;;) {
+    const health = (await pool?.health()) ?? null;
+    if (health === null || health.workerPid === null) return null;
+    if (health.inFlight > 0 || performance.now() > deadline) return health.workerPid;
+    await scene.pause(10);
+  }
+}
 
 /** Freezes one worker of each pool at once, while the other worker of the pool lives, and wakes them when their steps are done elsewhere. */
 async function disturb(scene: Scene): Promise<void> {
@@ -21,7 +36,7 @@ async function disturb(scene: Scene): Promise<void> {
       for (const name of names) {
         if (made === points) break;
         const twins = arena.pools.filter(({ pool }) => pool === name);
-        const pid = (await twins[half % twins.length]?.health())?.workerPid ?? null;
+        const pid = await findBusyWorker(scene, twins[half % twins.length]);
         if (pid === null || !signalProcess(pid, 'SIGSTOP')) continue;
         frozen.push(pid);
         made += 1;
@@ -42,7 +57,7 @@ async function disturb(scene: Scene): Promise<void> {
 const plan: FaultPlan = {
   campaign: 'freeze',
   points: { short: 5, full: 100 },
-  arena: { store: { kind: 'directory' }, turns: 150, workersEach: 2 },
+  arena: { store: { kind: 'directory' }, turns: 60, callMs: 200, workersEach: 2 },
   steadyRuns: 2,
   withEffectful: true,
   extraCallsEach: 1,

@@ -36,7 +36,7 @@ function createCutter(offsets: readonly number[]) {
 
 /** Bytes of the answer to a turn as it is streamed. */
 async function measureStream(): Promise<number> {
-  const mind = createCampaignMind({ turns, corpusHost: 'corpus.test', work: 'uniform' });
+  const mind = createCampaignMind({ turns, corpusHost: 'corpus.test', work: 'uniform', callMs: 0 });
   const server = await startModelServer({ mode: mind });
   try {
     const response = await fetch(`${server.url}/chat/completions`, {
