@@ -63,7 +63,10 @@ function toErrors(failure: AppError): Problem['errors'] {
   const { field, what } = failure.facts;
   if (cause instanceof z.ZodError) return toRuleErrors(cause.issues);
   const rule = what.startsWith('unknown field') ? 'unknown_field' : toCode(failure.type);
-  return field === undefined ? [] : [{ pointer: field, rule, detail: what.slice(0, maxDetailChars) }];
+  if (field === undefined) return [];
+  // The whole sentence names its field; here the pointer does.
+  const detail = what.startsWith(`${field}: `) ? what.slice(field.length + 2) : what;
+  return [{ pointer: field, rule, detail: detail.slice(0, maxDetailChars) }];
 }
 
 function toCode(type: FailureType): string {

@@ -50,8 +50,12 @@ export async function runDemo(terminal: Terminal, options: DemoOptions): Promise
     if (stop.signal.aborted) return exitCodes.cancelled;
     throw error;
   } finally {
-    if (options.keep === true) say(`kept: ${dataDirectory}`);
-    else await rm(dataDirectory, { recursive: true, force: true });
+    if (options.keep === true) {
+      say(`kept: ${dataDirectory}`);
+      say(
+        `to look at it again: LONGHAUL_DATA_DIR=${dataDirectory} npm run dev, then longhaul list, show, render, replay`,
+      );
+    } else await rm(dataDirectory, { recursive: true, force: true });
     stop.release();
   }
 }
