@@ -10,7 +10,7 @@ import type { Clock, StepScope } from '../steps/ports.ts';
 import { renderCall, type RenderedCall } from '../steps/prompt.ts';
 import { toModelReceipt } from '../steps/receipts.ts';
 import { runActivity } from '../steps/run-activity.ts';
-import type { HistoryReader } from '../storage/history-reader.ts';
+import type { HistoryReader, HistoryStep } from '../storage/history-reader.ts';
 import type { TrajectoryStore } from '../storage/trajectory-store.ts';
 import type { ChatPort, ChatReply } from './ports.ts';
 
@@ -40,13 +40,28 @@ async function callModel(ports: ModelPorts, input: ModelStepInput, scope: StepSc
     { slot: input, kind: 'model', turn: input.turn, requestDigest: call.requestDigest, effect: 'read' },
     async (stepKey) => {
       const { messages } = call;
-      const request = { model: manifest.profile.model, messages, stepKey, sessionId: input.runId };
-      return toWork(await ports.chat.complete(request, scope.signal), { input, manifest, call });
+      const { priorityKey, signal } = scope;
+      const request = {
+        model: manifest.profile.model,
+        messages,
+        stepKey,
+        sessionId: input.runId,
+        tenant: input.tenant,
+        home: findHome(history.steps),
+        priorityKey,
+        isLast: purpose === 'final',
+      };
+      return toWork(await ports.chat.complete(request, signal), { input, manifest, call });
     },
   );
   const text = await ports.trajectory.readText(input.tenant, step, 'reply');
   ports.history.note(input, { record: step.record, digest: step.digest, text });
   return toModelReceipt(ports.trajectory, manifest, step);
+}
+
+/** The replica that answered last: it holds the run's prefix, whichever worker asked it. */
+function findHome(steps: readonly HistoryStep[]): string | null {
+  return steps.findLast(({ record }) => record.model?.replica !== undefined)?.record.model?.replica ?? null;
 }
 
 interface Asked {
@@ -76,6 +91,7 @@ function toWork(reply: ChatReply, asked: Asked): StepWork {
       promptDigest: asked.call.promptDigest,
       stop: toStop(reply, { calls: calls.length, malformed: parsed.malformed }),
       model: reply.model,
+      ...(reply.replica === null ? {} : { replica: reply.replica }),
     },
     tool: null,
   };
