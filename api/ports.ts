@@ -2,6 +2,8 @@ import type { temporal } from '@temporalio/proto';
 import type { ObjectStore } from '../activities/storage/ports.ts';
 import type { TrajectoryStore } from '../activities/storage/trajectory-store.ts';
 import type { RunRef } from '../domain/ids.ts';
+import { toEntryQueue } from '../domain/pool/lanes.ts';
+import type { PriorityClass } from '../domain/pool/priority.ts';
 import type { Profile } from '../domain/profile.ts';
 import type { PoolName, ToolDefinition } from '../domain/tools.ts';
 
@@ -24,6 +26,8 @@ export interface StartRequest {
   readonly manifestDigest: string;
   readonly profile: string;
   readonly question: string;
+  /** Who waits for the run: its order among others at the model pool. */
+  readonly priorityClass: PriorityClass;
 }
 
 /** An activity that is not done. */
@@ -155,5 +159,6 @@ export interface ApiPorts {
 
 /** The pool behind a task queue's name; null for a queue that is none of ours. */
 export function toPool(taskQueue: string, prefix: string, pools: readonly PoolName[]): PoolName | null {
+  if (taskQueue === toEntryQueue(prefix)) return 'model';
   return pools.find((pool) => taskQueue === `${prefix}${pool}`) ?? null;
 }

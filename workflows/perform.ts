@@ -3,6 +3,7 @@ import type { ClosedStep } from '../activities/runs/contract.ts';
 import { applyModel, applyModelFailure, applyTools, type CallResult } from '../domain/apply-step.ts';
 import { type Action, deadlineMs, type PlannedCall } from '../domain/decide-next.ts';
 import type { RunEnd } from '../domain/outcome.ts';
+import { isNearEnd } from '../domain/pool/priority.ts';
 import type { StepFailure } from '../domain/record.ts';
 import { modelPool, toolPool } from './pools.ts';
 import { type RunShell, toRootFailure } from './run-shell.ts';
@@ -29,7 +30,11 @@ export async function performModel(shell: RunShell, action: ModelAction): Promis
   const step = { ...shell.run, seq: state.nextSeq, turn };
   const summary = isFinal ? 'final answer' : `turn ${turn} · model`;
   const withinMs = Math.max(0, timeLeftMs(shell)) + (isFinal ? finalGraceMs : 0);
-  const model = modelPool({ queuePrefix, withinMs, summary });
+  const { spent, facts } = state;
+  // Nothing was asked of a model yet: the run holds no place in the pool.
+  const isEntry = spent.inputTokens + spent.outputTokens === 0;
+  const nearEnd = isNearEnd({ turns: spent.turns, maxTurns: facts.limits.maxTurns, isFinal });
+  const model = modelPool({ queuePrefix, withinMs, summary, isEntry, isNearEnd: nearEnd });
   countActivity(shell);
   try {
     const { purpose, firstLive } = action;

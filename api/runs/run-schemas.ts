@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { runIdSchema } from '../../domain/ids.ts';
 import { outcomeKindSchema, runStatusSchema, sourceSchema, stopReasonSchema } from '../../domain/outcome.ts';
+import { priorityClassSchema } from '../../domain/pool/priority.ts';
 import { profileSchema } from '../../domain/profile.ts';
 
 /** Longest question, in bytes of UTF-8. */
@@ -56,6 +57,8 @@ export const submitSchema = z
     profile: profileSchema.shape.name.nullish(),
     budget: budgetSchema.nullish(),
     metadata: metadataSchema.nullish(),
+    /** Who waits for it: `interactive` goes before `batch` (the default), `rollout` after it. */
+    priority: priorityClassSchema.nullish(),
   })
   .meta({ id: 'SubmitResearch' });
 export type Submit = z.infer<typeof submitSchema>;
@@ -65,7 +68,7 @@ const shownTime = z.iso.datetime().nullable();
 /** Why a run stands still just now. */
 const waitingForSchema = z
   .strictObject({
-    /** A failure type such as `Model.Unavailable`, or `no_worker`, `backlog`, `store_or_tool`. */
+    /** A failure type such as `Model.Unavailable`, or `no_worker`, `backlog`, `pool_full`, `store_or_tool`. */
     reason: z.string(),
     message: z.string(),
     activity: z.string().nullable(),
