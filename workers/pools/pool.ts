@@ -1,4 +1,5 @@
 import type { Client } from '@temporalio/client';
+import type { ActivityInterceptorsFactory, WorkerOptions } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import type { HistoryReader } from '../../activities/storage/history-reader.ts';
 import type { Storage } from '../compose/storage.ts';
@@ -15,10 +16,21 @@ export interface PoolContext {
   readonly isProven: boolean;
 }
 
+/** A task queue that a pool serves, beside how all are served. */
+export interface PoolLane {
+  readonly taskQueue: string;
+  readonly options: Partial<WorkerOptions>;
+  readonly interceptors: readonly ActivityInterceptorsFactory[];
+}
+
 /** A pool as a worker serves it. */
 export interface Pool {
   /** Activity functions by name. */
   readonly activities: object;
+  /** The queues that it serves; absent: the one that is named after it. */
+  readonly lanes?: readonly PoolLane[];
+  /** Its own metrics, as Prometheus reads them; absent: none. */
+  readonly metrics?: () => Promise<string>;
   /** Called once, when the worker begins to poll. */
   readonly begin: () => void;
   /** Ends what the pool started beside its activities. */
