@@ -2,14 +2,16 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
+import proto from '@temporalio/proto';
 import { stringify } from 'yaml';
+import { toEntryQueue } from '../../domain/pool/lanes.ts';
 import { type PriorityClass, toRunPriority } from '../../domain/pool/priority.ts';
 import { poolNames } from '../../domain/tools.ts';
 import { createScriptedMind } from '../../infra/dev/model-server/scripted.ts';
 import { type ModelServer, startModelServer } from '../../infra/dev/model-server/server.ts';
 import { type House, openHouse, openSurroundings, type Surroundings } from '../support/house.ts';
 import { readRecords } from '../support/oracle.ts';
-import { startPool } from '../support/processes.ts';
+import { startPool, waitFor } from '../support/processes.ts';
 
 const echo = { server: 'test', tool: 'echo', arguments: { turn: '{seq}' } };
 const final = { text: 'Done.\n\\boxed{done}' };
@@ -65,6 +67,14 @@ async function openWaitingHouse(change: object): Promise<void> {
 
 const submit = (tenant: string, priorityClass: PriorityClass = 'batch') =>
   house.submit('How tall?', undefined, { tenant, priority: toRunPriority({ priorityClass, tenant }) });
+
+const describeQueue = (name: string) =>
+  house.client.workflowService.describeTaskQueue({
+    namespace: house.client.options.namespace,
+    taskQueue: { name },
+    taskQueueType: proto.temporal.api.enums.v1.TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+    reportConfig: true,
+  });
 
 const sessionsOf = ({ requests }: ModelServer) => requests().map(({ session }) => session);
 
@@ -131,6 +141,22 @@ describe('a pool of three replicas behind the real engine', () => {
       const sessions = requests.toSorted((left, right) => (left.at < right.at ? -1 : 1)).map(({ session }) => session);
       const changes = sessions.filter((session, index) => session !== sessions[index - 1]).length;
       expect(changes).toBe(13);
+    } finally {
+      await model.stop();
+    }
+  });
+
+  it('limits of the file: set at the engine, on both queues', async () => {
+    const limits = { queuePerSecond: 50, tenantPerSecond: 20, weights: { acme: 2 } };
+    await openWaitingHouse({ limits });
+    const model = await startPool(['model'], house.env);
+    try {
+      for (const name of [`${house.queuePrefix}model`, toEntryQueue(house.queuePrefix)]) {
+        const config = await waitFor(`the limits of ${name}`, async () => (await describeQueue(name)).config ?? null);
+        expect(config.queueRateLimit?.rateLimit?.requestsPerSecond).toBe(50);
+        expect(config.fairnessKeysRateLimitDefault?.rateLimit?.requestsPerSecond).toBe(20);
+        expect(config.fairnessWeightOverrides).toEqual({ acme: 2 });
+      }
     } finally {
       await model.stop();
     }
