@@ -81,6 +81,10 @@ export function createPoolMetrics(logger: Logger): PoolMetrics {
       series.run.moves.inc({ ...labelsOf(pool, run, tenant) });
       logger.info({ pool, run, from, to, reason }, 'a run goes on at another replica');
     },
+    spoiled: ({ run, message }) => {
+      series.pool.spoiled.inc({ pool });
+      logger.warn({ pool, run, message }, 'a prompt does not extend the one before it');
+    },
     parked: (run) => {
       series.pool.parked.inc({ pool });
       logger.info({ pool, run }, 'a run waits for room in the KV cache');

@@ -13,6 +13,7 @@ export function createPoolSeries(registry: Registry) {
   const histogram = (name: string, help: string, labelNames: readonly string[]) =>
     new Histogram({ name, help, labelNames: [...labelNames], buckets: secondsBuckets, registers });
   const moveHelp = 'runs that left the replica with their prefix: each costs one cold prefill';
+  const spoiledHelp = 'prompts that differ from the one before other than by masking: their prefix is lost';
   const queueHelp = "time in the engine's queue before a worker took the call";
   const runCached = 'prompt tokens of a run that a prefix cache served';
   const firstByteHelp = "time to the first byte of a run's last call";
@@ -22,6 +23,7 @@ export function createPoolSeries(registry: Registry) {
       choices: counter('longhaul_pool_choices_total', 'calls by why their replica was chosen', [...replica, 'reason']),
       moves: counter('longhaul_pool_moves_total', moveHelp, ['pool', 'from', 'to', 'reason']),
       parked: counter('longhaul_pool_parked_total', 'calls that were told to wait for room in the KV cache', ['pool']),
+      spoiled: counter('longhaul_pool_spoiled_prompts_total', spoiledHelp, ['pool']),
       input: counter('longhaul_pool_prompt_tokens_total', 'prompt tokens', replica),
       cached: counter('longhaul_pool_cached_tokens_total', 'prompt tokens that a prefix cache served', replica),
       output: counter('longhaul_pool_completion_tokens_total', 'completion tokens', replica),

@@ -32,10 +32,18 @@ export interface EndedCall {
 export interface PoolObserver {
   readonly moved: (move: Move) => void;
   readonly ended: (call: EndedCall) => void;
+  /** A prompt differs from the one before it at a message that was not masked: its prefix is computed anew at every turn. */
+  readonly spoiled: (prompt: { readonly run: string; readonly message: number }) => void;
   /** A run was told to wait for room. */
   readonly parked: (run: string) => void;
   readonly changed: (change: { readonly replica: string; readonly state: ReplicaState | 'gone' }) => void;
 }
 
 /** Nobody looks. */
-export const silentObserver: PoolObserver = { moved: () => {}, ended: () => {}, parked: () => {}, changed: () => {} };
+export const silentObserver: PoolObserver = {
+  moved: () => {},
+  ended: () => {},
+  spoiled: () => {},
+  parked: () => {},
+  changed: () => {},
+};

@@ -38,6 +38,7 @@ export function createPooledChat(pool: ReplicaPool): ChatPort {
     complete: async (request, signal) => {
       await pool.start();
       admit(pool, request);
+      pool.watchPrompt(request.sessionId, request.messages);
       const exclude = new Set<string>();
       let first: AppError | null = null;
       for (;;) {

@@ -1,8 +1,10 @@
 import { LRUCache } from 'lru-cache';
+import type { Message } from '../../../domain/dialects/dialect.ts';
 import { AppError } from '../../../domain/errors.ts';
 import { type Admission, createAdmission, type PoolCapacity } from '../../../domain/pool/admission.ts';
 import { type Choice, chooseReplica, type ReplicaView } from '../../../domain/pool/choose-replica.ts';
 import type { ModelPool, ModelPoolName, ServedModel } from '../../../domain/pool/pool-config.ts';
+import { findSpoiledMessage } from '../../../domain/pool/prefix.ts';
 import { type ReplicaState, readyAtMs } from '../../../domain/pool/replica-health.ts';
 import type { PoolObserver } from './observer.ts';
 import type { OpenServer, ReplicaDiscovery } from './ports.ts';
@@ -36,6 +38,9 @@ export interface PlacedCall {
 /** What a server says of itself is asked again after this long, in milliseconds. */
 const factsMs = 60_000;
 
+/** Runs whose last prompt is kept, to be compared with the next one. */
+const watchedPrompts = 100;
+
 /** Shortest and longest wait before a pool that cannot be asked is asked again, in milliseconds. */
 const shortestWaitMs = 1_000;
 const longestWaitMs = 30_000;
@@ -46,6 +51,7 @@ export class ReplicaPool {
   readonly admission: Admission;
   readonly #replicas = new Map<string, Replica>();
   readonly #places: LRUCache<string, string>;
+  readonly #prompts = new LRUCache<string, readonly Message[]>({ max: watchedPrompts });
   readonly #closing = new AbortController();
   #ready: Promise<void> | null = null;
 
@@ -93,6 +99,13 @@ export class ReplicaPool {
 
   placeOf(run: string): string | null {
     return this.#places.get(run) ?? null;
+  }
+
+  /** Compares a prompt with the one before it: whatever changed it in the middle costs a prefill at every turn, and must be seen. */
+  watchPrompt(run: string, messages: readonly Message[]): void {
+    const message = findSpoiledMessage(this.#prompts.get(run) ?? [], messages);
+    this.#prompts.set(run, messages);
+    if (message !== null) this.ports.observer.spoiled({ run, message });
   }
 
   /** What this worker may put on the pool now. */

@@ -129,9 +129,9 @@ describe('calls of a pool', () => {
     await pool.look();
     await until(() => replica!.asked.length === 4);
     expect(await failureOf(chat.complete(aRequest('run-5'), signal))).toMatchObject({ type: 'Model.Unavailable' });
+    await until(() => pool.replicas[0]?.trying === false);
     replica!.behaviour = null;
     clock.nowMs += 10_000;
-    await until(() => pool.replicas[0]?.trying === false);
     await pool.look();
     await until(() => changes.includes(`${replica!.id} up`));
     expect((await chat.complete(aRequest('run-6'), signal)).text).toBe('Tall.');
@@ -206,6 +206,20 @@ describe('calls of a pool', () => {
     const models = [{ name: 'a-model', served: 'tuned-7', loraOf: 'base' }];
     const { chat } = openPool(replicas, { models });
     for (const run of runs) expect((await chat.complete(aRequest(run), signal)).replica).toBe(replicas[1]!.id);
+  });
+
+  it('a prompt that changed in its middle: told, once for each', async () => {
+    const { chat, spoiled } = openPool(await start(1));
+    const ask = (...contents: readonly string[]) => {
+      const messages = contents.map(
+        (content, index) => ({ role: index % 2 === 0 ? 'user' : 'assistant', content }) as const,
+      );
+      return chat.complete(aRequest('run-1', { messages }), signal);
+    };
+    await ask('task');
+    await ask('task', 'reply', 'page');
+    await ask('task', 'another reply', 'page', 'reply 2');
+    expect(spoiled).toEqual(['run-1 at 1']);
   });
 
   it('prices in the pools file: each call’s cost', async () => {

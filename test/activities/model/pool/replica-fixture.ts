@@ -117,6 +117,7 @@ export function openPool(
   const clock = { nowMs: 1_000_000 };
   const moves: Move[] = [];
   const parked: string[] = [];
+  const spoiled: string[] = [];
   const ended: Parameters<PoolObserver['ended']>[0][] = [];
   const changes: string[] = [];
   const replicaPool = new ReplicaPool({
@@ -131,11 +132,12 @@ export function openPool(
     observer: {
       moved: (move) => void moves.push(move),
       parked: (run) => void parked.push(run),
+      spoiled: ({ run, message }) => void spoiled.push(`${run} at ${message}`),
       ended: (call) => void ended.push(call),
       changed: ({ replica, state }) => void changes.push(`${replica} ${state}`),
     },
   });
-  return { pool: replicaPool, chat: createPooledChat(replicaPool), clock, moves, parked, ended, changes };
+  return { pool: replicaPool, chat: createPooledChat(replicaPool), clock, moves, parked, spoiled, ended, changes };
 }
 
 export function aRequest(run: string, change: Partial<ChatRequest> = {}): ChatRequest {
