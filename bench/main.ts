@@ -3,14 +3,15 @@ import { z } from 'zod';
 import { AppError, toAppError } from '../domain/errors.ts';
 import { poolNames } from '../domain/tools.ts';
 import { type BenchContext, openBenchContext } from './support/bench-context.ts';
-import { describeEnvironment } from './support/environment.ts';
+import { describeEnvironment, describeMachine } from './support/environment.ts';
 import { runHistoryBench } from './history/history-bench.ts';
+import { runPrefillBench } from './prefill/prefill-bench.ts';
 import { type OverheadOptions, runOverheadBench } from './overhead/overhead-bench.ts';
 import { type RecoveryOptions, runRecoveryBench } from './recovery/recovery-bench.ts';
 
 const count = z.coerce.number().int().min(1).max(100_000);
 const argumentsSchema = z.strictObject({
-  name: z.enum(['history', 'overhead', 'recovery']),
+  name: z.enum(['history', 'overhead', 'recovery', 'prefill']),
   json: z.boolean().default(false),
   turns: count.optional(),
   pairs: count.optional(),
@@ -18,6 +19,7 @@ const argumentsSchema = z.strictObject({
   'run-turns': count.optional(),
   'run-pairs': count.optional(),
   kills: count.optional(),
+  seed: z.coerce.number().int().min(0).max(4_294_967_295).optional(),
   pools: z
     .string()
     .transform((text) => text.split(','))
@@ -34,7 +36,7 @@ interface BenchResult {
   readonly violations: readonly string[];
 }
 
-const usage = `Usage: npm run bench -- <history|overhead|recovery> [--json] [options]; bench/README.md names the options of each.`;
+const usage = `Usage: npm run bench -- <history|overhead|recovery|prefill> [--json] [options]; bench/README.md names the options of each.`;
 
 function readArguments(): Arguments {
   const text = { type: 'string' } as const;
@@ -46,6 +48,7 @@ function readArguments(): Arguments {
     'run-turns': text,
     'run-pairs': text,
     kills: text,
+    seed: text,
     pools: text,
     'cpu-prof': text,
   } as const;
@@ -74,12 +77,30 @@ function toRecoveryOptions(values: Arguments): RecoveryOptions {
   return { kills: values.kills ?? 10, pools: values.pools ?? poolNames };
 }
 
-const benches: Readonly<Record<Arguments['name'], (context: BenchContext, values: Arguments) => Promise<BenchResult>>> =
-  {
-    history: (context, values) => runHistoryBench(context, { turns: values.turns ?? 600, pairs: values.pairs ?? 3 }),
-    overhead: (context, values) => runOverheadBench(context, toOverheadOptions(values)),
-    recovery: (context, values) => runRecoveryBench(context, toRecoveryOptions(values)),
-  };
+interface Bench {
+  readonly run: (context: BenchContext, values: Arguments) => Promise<BenchResult>;
+  /** What it was measured on; a simulated bench needs no engine. */
+  readonly environment: () => Promise<object>;
+}
+
+const benches: Readonly<Record<Arguments['name'], Bench>> = {
+  history: {
+    run: (context, values) => runHistoryBench(context, { turns: values.turns ?? 600, pairs: values.pairs ?? 3 }),
+    environment: describeEnvironment,
+  },
+  overhead: {
+    run: (context, values) => runOverheadBench(context, toOverheadOptions(values)),
+    environment: describeEnvironment,
+  },
+  recovery: {
+    run: (context, values) => runRecoveryBench(context, toRecoveryOptions(values)),
+    environment: describeEnvironment,
+  },
+  prefill: {
+    run: (context, values) => runPrefillBench(context, { turns: values.turns ?? 600, seed: values.seed ?? 7 }),
+    environment: describeMachine,
+  },
+};
 
 /** As shells tell of SIGINT. */
 const interruptedExit = 130;
@@ -99,10 +120,11 @@ async function main(): Promise<number> {
   const profileDirectory = values['cpu-prof'] ?? null;
   const { context, close } = await openBenchContext({ signal: controller.signal, profileDirectory });
   try {
-    const result = await benches[values.name](context, values);
+    const bench = benches[values.name];
+    const result = await bench.run(context, values);
     for (const violation of result.violations) context.report(`broken: ${violation}`);
     context.report(result.ok ? 'every bound is kept' : `${result.violations.length} bounds are broken`);
-    const environment = await describeEnvironment();
+    const environment = await bench.environment();
     process.stdout.write(`${JSON.stringify({ ...result, environment }, null, values.json ? 0 : 2)}\n`);
     return result.ok ? 0 : 1;
   } catch (error) {

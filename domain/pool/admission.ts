@@ -10,11 +10,13 @@ export interface AdmissionRules {
 
 /** What the pool can hold at one moment. */
 export interface PoolCapacity {
-  /** Tokens of KV cache of the replicas that can be asked, or this worker's share of them; null: not known. */
-  readonly kvTokens: number | null;
-  /** Calls that they take at once, or this worker's share of them. */
+  /** The replicas that can be asked, each with the tokens of its KV cache; null: not known. */
+  readonly replicas: readonly { readonly id: string; readonly kvTokens: number | null }[];
+  /** This worker's part of the pool, 0 to 1: others let runs in, too. */
+  readonly share: number;
+  /** Calls that the replicas take at once from this worker. */
   readonly calls: number;
-  /** Is a server holding calls back, or throwing running ones out? Then nobody new is let in. */
+  /** Is every server holding calls back, or throwing running ones out? Then nobody new is let in. */
   readonly isStrained: boolean;
 }
 
@@ -27,9 +29,6 @@ interface Resident {
   /** Told to wait for room. */
   parked: boolean;
 }
-
-/** What a run may do now. */
-export type CallVerdict = 'go' | 'park';
 
 /** A resident run as others see it. */
 export interface ResidentView {
@@ -52,8 +51,10 @@ export interface Admission {
   readonly roomForRuns: (capacity: PoolCapacity, entering: number) => number;
   /** How many further calls may begin now, with `taken` already begun or on their way. */
   readonly roomForCalls: (capacity: PoolCapacity, taken: number) => number;
-  /** A run wants to make a call: may it, or has it to wait because older runs fill the cache? */
-  readonly judgeCall: (capacity: PoolCapacity, call: AdmittedCall) => CallVerdict;
+  /** Is there room for a run at a replica, among the runs there that are further on than it? Null: its cache's size is not known. */
+  readonly fits: (call: Pick<AdmittedCall, 'run' | 'tokens' | 'replica'>, kvTokens: number | null) => boolean;
+  /** A run was told to wait until there is room; it asks again every now and then, or it has been given up. */
+  readonly park: (run: string, nowMs: number) => void;
   /** A call of a run began. */
   readonly begin: (call: AdmittedCall) => void;
   /** It ended; `done` when it was the run's last one. */
@@ -73,27 +74,42 @@ export interface AdmittedCall {
   readonly nowMs: number;
 }
 
+/** A run that waits for room and has not asked for this long, in milliseconds, has been given up. */
+const parkedIdleMs = 60_000;
+
 /** Makes the account of a pool's runs. */
 export function createAdmission(rules: AdmissionRules): Admission {
   const residents = new Map<string, Resident>();
-  const promised = ({ kvTokens }: PoolCapacity): number => (kvTokens ?? Number.POSITIVE_INFINITY) * (1 - rules.reserve);
-  const held = (): number => sumTokens(residents.values());
+  const stepTokens = rules.expectedRunTokens / stepsOfExpected;
+  const committedTokens = (replica: string) => sumCommitted(residents, replica, rules.expectedRunTokens);
+  /** Runs that still fit at a replica, each with the room that it will come to need. */
+  const placesAt = ({ id, kvTokens }: PoolCapacity['replicas'][number]): number => {
+    if (kvTokens === null) return Number.POSITIVE_INFINITY;
+    const committed = committedTokens(id);
+    const places = Math.floor((kvTokens * (1 - rules.reserve) - committed) / rules.expectedRunTokens);
+    // An empty replica takes one run, however large runs are.
+    return Math.max(committed === 0 ? 1 : 0, places);
+  };
   return {
     roomForRuns: (capacity, entering) => {
       // Runs that wait for room come before those that have not begun.
-      if (capacity.isStrained || hasParked(residents) || held() >= promised(capacity)) return 0;
-      const places = promised(capacity) / rules.expectedRunTokens - residents.size;
-      return Math.max(0, Math.floor(Math.min(places, capacity.calls)) - entering);
+      if (capacity.isStrained || hasParked(residents)) return 0;
+      const places = capacity.replicas.reduce((sum, replica) => sum + placesAt(replica), 0);
+      return Math.max(0, Math.min(Math.ceil(places * capacity.share), capacity.calls) - entering);
     },
     roomForCalls: (capacity, taken) => Math.max(0, capacity.calls - taken),
-    judgeCall: (capacity, call) => {
-      const resident = residents.get(call.run);
-      const tokens = Math.max(call.tokens, resident?.tokens ?? 0);
-      const older = olderTokens(residents, call.run, tokens);
+    fits: ({ run, tokens, replica }, kvTokens) => {
+      if (kvTokens === null || replica === null) return true;
+      const held = Math.max(tokens, residents.get(run)?.tokens ?? 0);
+      const before = tokensBefore(residents, { run, tokens: held, replica }, stepTokens);
       // The furthest run goes on whatever its size: nobody's end would make room for it.
-      const fits = older === 0 || older + tokens <= promised(capacity);
-      if (resident !== undefined) resident.parked = !fits;
-      return fits ? 'go' : 'park';
+      return before === 0 || before + held <= kvTokens * (1 - rules.reserve);
+    },
+    park: (run, nowMs) => {
+      const resident = residents.get(run);
+      if (resident === undefined) return;
+      resident.parked = true;
+      resident.lastSeenMs = nowMs;
     },
     begin: ({ run, tokens, replica, nowMs }) => {
       const known = residents.get(run);
@@ -117,24 +133,22 @@ export function createAdmission(rules: AdmissionRules): Admission {
       if (done) residents.delete(run);
     },
     sweep: (nowMs) => {
-      for (const [run, { lastSeenMs, callsInFlight }] of residents) {
-        if (callsInFlight === 0 && nowMs - lastSeenMs >= rules.idleMs) residents.delete(run);
+      for (const [run, { lastSeenMs, callsInFlight, parked }] of residents) {
+        const limitMs = parked ? Math.min(parkedIdleMs, rules.idleMs) : rules.idleMs;
+        if (callsInFlight === 0 && nowMs - lastSeenMs >= limitMs) residents.delete(run);
       }
     },
     residents: () => [...residents].map(([run, { tokens, replica, parked }]) => ({ run, tokens, replica, parked })),
-    committedTokens: (replica) => {
-      let sum = 0;
-      for (const resident of residents.values()) {
-        if (resident.replica === replica) sum += Math.max(resident.tokens, rules.expectedRunTokens);
-      }
-      return sum;
-    },
+    committedTokens,
   };
 }
 
-function sumTokens(residents: Iterable<Resident>): number {
+/** What the runs at a replica hold, or will come to hold. */
+function sumCommitted(residents: ReadonlyMap<string, Resident>, replica: string, expectedTokens: number): number {
   let sum = 0;
-  for (const { tokens } of residents) sum += tokens;
+  for (const resident of residents.values()) {
+    if (resident.replica === replica) sum += Math.max(resident.tokens, expectedTokens);
+  }
   return sum;
 }
 
@@ -143,15 +157,24 @@ function hasParked(residents: ReadonlyMap<string, Resident>): boolean {
   return false;
 }
 
+/** Steps of context in which runs are ordered, for a run of the expected size: runs that are nearly as far do not change places all the time. */
+const stepsOfExpected = 2;
+
 /**
- * Tokens of the runs that come before one of `tokens`: those with more context have made more of their way, free more when they end, and
+ * Tokens of the runs at a replica that come before one: those with more context have made more of their way, free more when they end, and
  * would cost more to compute again. Equal ones are ordered by name, so that every worker orders them alike.
  */
-function olderTokens(residents: ReadonlyMap<string, Resident>, run: string, tokens: number): number {
+function tokensBefore(
+  residents: ReadonlyMap<string, Resident>,
+  { run, tokens, replica }: { readonly run: string; readonly tokens: number; readonly replica: string },
+  stepTokens: number,
+): number {
+  const step = Math.floor(tokens / stepTokens);
   let sum = 0;
   for (const [other, resident] of residents) {
-    if (other === run) continue;
-    if (resident.tokens > tokens || (resident.tokens === tokens && other < run)) sum += resident.tokens;
+    if (other === run || resident.replica !== replica) continue;
+    const otherStep = Math.floor(resident.tokens / stepTokens);
+    if (otherStep > step || (otherStep === step && other < run)) sum += resident.tokens;
   }
   return sum;
 }

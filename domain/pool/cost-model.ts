@@ -63,7 +63,7 @@ export function* promptsOf(run: RunShape, policy: TrimPolicy, limitTokens: numbe
 }
 
 /** Operations that prefill of `tokens` takes behind `offset` tokens. */
-function prefillFlops(model: ModelShape, tokens: number, offset: number): number {
+export function prefillFlops(model: ModelShape, tokens: number, offset: number): number {
   return tokens * (model.flopsPerToken + model.flopsPerTokenPair * (offset + tokens / 2));
 }
 

@@ -74,8 +74,8 @@ async function askAny(pool: ReplicaPool, request: PooledRequest): Promise<Respon
   const model = request.body?.model ?? '';
   let refusal: Response | null = null;
   for (;;) {
-    const chosen = pool.choose({ run: request.key, model, home: null, exclude });
-    if (chosen === null) return refusal ?? Promise.reject(pool.toRefusal(model, null));
+    const chosen = pool.choose({ run: request.key, model, home: null, tokens: 0, exclude });
+    if (typeof chosen === 'string') return refusal ?? Promise.reject(pool.toRefusal(model, null));
     exclude.add(chosen.replica.id);
     const response = await askReplica(pool, request, chosen);
     if (response === null) continue;

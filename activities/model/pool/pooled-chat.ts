@@ -37,14 +37,11 @@ export function createPooledChat(pool: ReplicaPool): ChatPort {
   return {
     complete: async (request, signal) => {
       await pool.start();
-      admit(pool, request);
       pool.watchPrompt(request.sessionId, request.messages);
       const exclude = new Set<string>();
       let first: AppError | null = null;
       for (;;) {
-        const place = { run: request.sessionId, model: request.model.name, home: request.home, exclude };
-        const chosen = pool.choose(place);
-        if (chosen === null) throw pool.toRefusal(request.model.name, first);
+        const chosen = choose(pool, request, { exclude, first });
         try {
           return await callReplica(pool, { chosen, request, signal });
         } catch (error) {
@@ -59,14 +56,21 @@ export function createPooledChat(pool: ReplicaPool): ChatPort {
   };
 }
 
-/** Lets the call in, or makes it wait outside: the task goes back to the queue for a while and holds no slot. */
-function admit(pool: ReplicaPool, request: ChatRequest): void {
-  const { admission, ports } = pool;
-  const call = { run: request.sessionId, tokens: roughTokens(request), replica: null, nowMs: ports.now() };
-  if (admission.judgeCall(pool.capacity(), call) === 'go') return;
-  ports.observer.parked(request.sessionId);
+interface Tried {
+  readonly exclude: ReadonlySet<string>;
+  readonly first: AppError | null;
+}
+
+/** The replica for a call. @throws AppError when the call has to wait: its task goes back to the queue for a while and holds no slot */
+function choose(pool: ReplicaPool, request: ChatRequest, { exclude, first }: Tried): Chosen {
+  const { sessionId: run, home, model } = request;
+  const chosen = pool.choose({ run, model: model.name, home, tokens: roughTokens(request), exclude });
+  if (chosen === 'nobody') throw pool.toRefusal(model.name, first);
+  if (chosen !== 'full') return chosen;
+  pool.admission.park(run, pool.ports.now());
+  pool.ports.observer.parked(run);
   throw new AppError('Model.PoolFull', {
-    what: 'the KV cache of the pool is full of runs that are further on; this one goes on when one of them has ended',
+    what: 'the KV caches of the pool are full of runs that are further on; this one goes on when one of them has ended',
     retryAfterMs: parkMs,
   });
 }

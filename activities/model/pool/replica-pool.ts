@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { Message } from '../../../domain/dialects/dialect.ts';
 import { AppError } from '../../../domain/errors.ts';
 import { type Admission, createAdmission, type PoolCapacity } from '../../../domain/pool/admission.ts';
-import { type Choice, chooseReplica, type ReplicaView } from '../../../domain/pool/choose-replica.ts';
+import { type Choice, chooseReplica, type Placement, type ReplicaView } from '../../../domain/pool/choose-replica.ts';
 import type { ModelPool, ModelPoolName, ServedModel } from '../../../domain/pool/pool-config.ts';
 import { findSpoiledMessage } from '../../../domain/pool/prefix.ts';
 import { type ReplicaState, readyAtMs } from '../../../domain/pool/replica-health.ts';
@@ -31,7 +31,10 @@ export interface Chosen {
 export interface PlacedCall {
   readonly run: string;
   readonly model: string;
+  /** Where the run's prefix is, by its record. */
   readonly home: string | null;
+  /** Tokens of its prompt, roughly. */
+  readonly tokens: number;
   readonly exclude: ReadonlySet<string>;
 }
 
@@ -75,21 +78,33 @@ export class ReplicaPool {
     this.#closing.abort();
   }
 
-  /** The replica for a call; null when none can be asked. */
-  choose(call: PlacedCall): Chosen | null {
-    const { routing, models, admission } = this.ports.pool;
-    const served = models.find(({ name }) => name === call.model) ?? null;
-    const byTokens = this.#kvTokens() !== null;
-    const choice = chooseReplica(this.#views(served?.served ?? call.model, byTokens), {
-      key: call.run,
-      home: call.home ?? this.#places.get(call.run) ?? null,
-      size: byTokens ? admission.expectedRunTokens : 1,
-      exclude: call.exclude,
+  /** The replica for a call; or that its home has no room for it, or that nobody can be asked. */
+  choose(call: PlacedCall): Chosen | 'full' | 'nobody' {
+    const served = this.ports.pool.models.find(({ name }) => name === call.model) ?? null;
+    const byTokens = this.#knowsCaches();
+    const verdict = chooseReplica(
+      this.#views(served?.served ?? call.model, byTokens),
+      this.#toPlacement(call, byTokens),
+    );
+    if (typeof verdict === 'string') return verdict;
+    const replica = this.#replicas.get(verdict.id);
+    return replica === undefined ? 'nobody' : { replica, choice: verdict, served };
+  }
+
+  #toPlacement({ run, home: recorded, tokens, exclude }: PlacedCall, byTokens: boolean): Placement {
+    const { routing, admission } = this.ports.pool;
+    const home = recorded ?? this.#places.get(run) ?? null;
+    const replica = home === null ? undefined : this.#replicas.get(home);
+    return {
+      key: run,
+      home,
+      fitsAtHome: replica === undefined || this.admission.fits({ run, tokens, replica: home }, this.#kvOf(replica)),
+      size: byTokens ? Math.max(tokens, admission.expectedRunTokens) : 1,
+      exclude,
       spillFactor: routing.spillFactor,
-      moveFactor: routing.moveFactor,
-    });
-    const replica = choice === null ? undefined : this.#replicas.get(choice.id);
-    return choice === null || replica === undefined ? null : { replica, choice, served };
+      // Tokens are judged run by run, which is exact; calls only by how many there are.
+      moveFactor: byTokens ? Number.POSITIVE_INFINITY : routing.moveFactor,
+    };
   }
 
   /** Where a run's prefix is now. */
@@ -113,9 +128,11 @@ export class ReplicaPool {
     const { concurrency, admission } = this.ports.pool;
     const nowMs = this.ports.now();
     const usable = this.#usable(nowMs);
-    const kvTokens = this.#kvTokens();
     return {
-      kvTokens: kvTokens === null ? null : kvTokens / admission.workers,
+      replicas: usable
+        .filter(({ address }) => !address.drain)
+        .map((replica) => ({ id: replica.id, kvTokens: this.#kvOf(replica) })),
+      share: 1 / admission.workers,
       // One task is always taken, so that a run learns what it waits for.
       calls: Math.max(1, Math.ceil((concurrency * usable.length) / admission.workers)),
       isStrained: usable.length > 0 && usable.every((replica) => replica.isStrained(nowMs)),
@@ -149,17 +166,9 @@ export class ReplicaPool {
     return this.replicas.filter((replica) => !replica.gone && replica.state(nowMs) === 'up');
   }
 
-  /** KV of all replicas that can be asked: by the configuration, else as each server says; null when one does not say, or none can be asked. */
-  #kvTokens(): number | null {
-    const usable = this.#usable(this.ports.now());
-    if (usable.length === 0) return null;
-    let sum = 0;
-    for (const replica of usable) {
-      const tokens = this.#kvOf(replica);
-      if (tokens === null) return null;
-      sum += tokens;
-    }
-    return sum;
+  /** Are the sizes of all caches known, by the configuration or from the servers? Else calls are counted instead of tokens. */
+  #knowsCaches(): boolean {
+    return this.replicas.length > 0 && this.replicas.every((replica) => this.#kvOf(replica) !== null);
   }
 
   #kvOf(replica: Replica): number | null {

@@ -245,10 +245,11 @@ describe('what a pool has room for', () => {
       replica.metrics = 'vllm:cache_config_info{block_size="16",num_gpu_blocks="1000"} 1\n';
     const { pool } = openPool(replicas, { admission: { workers: 2 } });
     await pool.start();
-    expect(pool.capacity()).toEqual({ kvTokens: 16_000, calls: 8, isStrained: false });
+    const both = replicas.map(({ id }) => ({ id, kvTokens: 16_000 }));
+    expect(pool.capacity()).toEqual({ replicas: both, share: 0.5, calls: 8, isStrained: false });
     replicas[0]!.isHealthy = false;
     for (let look = 0; look < 3; look += 1) await pool.look();
-    expect(pool.capacity()).toMatchObject({ kvTokens: 8_000, calls: 4 });
+    expect(pool.capacity()).toMatchObject({ replicas: both.slice(1), calls: 4 });
   });
 
   it('preemptions since the last look, or requests that wait, on every replica: strained', async () => {
@@ -280,7 +281,8 @@ describe('what a pool has room for', () => {
     ] as const) {
       pool.admission.begin({ run, tokens, replica: replicas[0]!.id, nowMs: 0 });
     }
-    expect(await failureOf(chat.complete(long('young', 4_500), signal))).toMatchObject({
+    const home = replicas[0]!.id;
+    expect(await failureOf(chat.complete({ ...long('young', 4_500), home }, signal))).toMatchObject({
       type: 'Model.PoolFull',
       facts: { retryAfterMs: 15_000 },
     });
