@@ -7,11 +7,12 @@ import { describeEnvironment, describeMachine } from './support/environment.ts';
 import { runHistoryBench } from './history/history-bench.ts';
 import { runPrefillBench } from './prefill/prefill-bench.ts';
 import { type OverheadOptions, runOverheadBench } from './overhead/overhead-bench.ts';
+import { describeRoutingEnvironment, runRoutingBench } from './routing/routing-bench.ts';
 import { type RecoveryOptions, runRecoveryBench } from './recovery/recovery-bench.ts';
 
 const count = z.coerce.number().int().min(1).max(100_000);
 const argumentsSchema = z.strictObject({
-  name: z.enum(['history', 'overhead', 'recovery', 'prefill']),
+  name: z.enum(['history', 'overhead', 'recovery', 'prefill', 'routing']),
   json: z.boolean().default(false),
   turns: count.optional(),
   pairs: count.optional(),
@@ -36,7 +37,7 @@ interface BenchResult {
   readonly violations: readonly string[];
 }
 
-const usage = `Usage: npm run bench -- <history|overhead|recovery|prefill> [--json] [options]; bench/README.md names the options of each.`;
+const usage = `Usage: npm run bench -- <history|overhead|recovery|prefill|routing> [--json] [options]; bench/README.md names the options of each.`;
 
 function readArguments(): Arguments {
   const text = { type: 'string' } as const;
@@ -99,6 +100,11 @@ const benches: Readonly<Record<Arguments['name'], Bench>> = {
   prefill: {
     run: (context, values) => runPrefillBench(context, { turns: values.turns ?? 600, seed: values.seed ?? 7 }),
     environment: describeMachine,
+  },
+  routing: {
+    run: (context, values) =>
+      runRoutingBench(context, { replicas: 8, runs: values.runs ?? 16, turns: values.turns ?? 40 }),
+    environment: describeRoutingEnvironment,
   },
 };
 

@@ -23,11 +23,6 @@ function toCallEnd({ type, facts }: AppError): CallEnd {
   return { kind: 'worked' };
 }
 
-/** Tokens of a prompt, roughly: what counts is how many contexts fit, not their exact size. */
-function roughTokens({ messages }: ChatRequest): number {
-  return Math.ceil(messages.reduce((sum, { content }) => sum + content.length, 0) / 4);
-}
-
 /**
  * A chat port over a pool of replicas: each run at the replica that holds its prefix, elsewhere when that cannot be asked.
  *
@@ -64,7 +59,13 @@ interface Tried {
 /** The replica for a call. @throws AppError when the call has to wait: its task goes back to the queue for a while and holds no slot */
 function choose(pool: ReplicaPool, request: ChatRequest, { exclude, first }: Tried): Chosen {
   const { sessionId: run, home, model } = request;
-  const chosen = pool.choose({ run, model: model.name, home, tokens: roughTokens(request), exclude });
+  const chosen = pool.choose({
+    run,
+    model: model.name,
+    home,
+    tokens: pool.promptTokens.estimate(request.messages),
+    exclude,
+  });
   if (chosen === 'nobody') throw pool.toRefusal(model.name, first);
   if (chosen !== 'full') return chosen;
   pool.admission.park(run, pool.ports.now());
@@ -85,7 +86,7 @@ async function callReplica(pool: ReplicaPool, { chosen, request, signal }: Repli
   const { admission, ports } = pool;
   const { replica, choice, served } = chosen;
   const run = request.sessionId;
-  const tokens = roughTokens(request);
+  const tokens = pool.promptTokens.estimate(request.messages);
   const call = replica.begin(choice, ports.now());
   admission.begin({ run, tokens, replica: replica.id, nowMs: ports.now() });
   noteMove(pool, request, chosen);
@@ -99,6 +100,7 @@ async function callReplica(pool: ReplicaPool, { chosen, request, signal }: Repli
     const used = reply.usage === null ? tokens : reply.usage.inputTokens + reply.usage.outputTokens;
     admission.end({ run, tokens: used, replica: replica.id, nowMs: ports.now(), done: request.isLast });
     pool.placed(run, replica.id);
+    if (reply.usage !== null) pool.promptTokens.learn(request.messages, reply.usage.inputTokens);
     settle(pool, { chosen, request, call }, reply);
     return { ...reply, replica: replica.id };
   } catch (error) {

@@ -7,6 +7,7 @@ import type { ModelPool, ModelPoolName, ServedModel } from '../../../domain/pool
 import { findSpoiledMessage } from '../../../domain/pool/prefix.ts';
 import { type ReplicaState, readyAtMs } from '../../../domain/pool/replica-health.ts';
 import type { PoolObserver } from './observer.ts';
+import { createPromptTokens } from './prompt-tokens.ts';
 import type { OpenServer, ReplicaDiscovery } from './ports.ts';
 import { Replica, toHealthRules } from './replica.ts';
 
@@ -52,6 +53,7 @@ const longestWaitMs = 30_000;
 export class ReplicaPool {
   readonly ports: PoolPorts;
   readonly admission: Admission;
+  readonly promptTokens = createPromptTokens();
   readonly #replicas = new Map<string, Replica>();
   readonly #places: LRUCache<string, string>;
   readonly #prompts = new LRUCache<string, readonly Message[]>({ max: watchedPrompts });
