@@ -5,6 +5,7 @@ import { poolNames } from '../domain/tools.ts';
 import { type BenchContext, openBenchContext } from './support/bench-context.ts';
 import { describeEnvironment, describeMachine } from './support/environment.ts';
 import { runHistoryBench } from './history/history-bench.ts';
+import { runOverloadBench } from './overload/overload-bench.ts';
 import { runPrefillBench } from './prefill/prefill-bench.ts';
 import { type OverheadOptions, runOverheadBench } from './overhead/overhead-bench.ts';
 import { describeRoutingEnvironment, runRoutingBench } from './routing/routing-bench.ts';
@@ -12,7 +13,7 @@ import { type RecoveryOptions, runRecoveryBench } from './recovery/recovery-benc
 
 const count = z.coerce.number().int().min(1).max(100_000);
 const argumentsSchema = z.strictObject({
-  name: z.enum(['history', 'overhead', 'recovery', 'prefill', 'routing']),
+  name: z.enum(['history', 'overhead', 'recovery', 'prefill', 'overload', 'routing']),
   json: z.boolean().default(false),
   turns: count.optional(),
   pairs: count.optional(),
@@ -21,6 +22,7 @@ const argumentsSchema = z.strictObject({
   'run-pairs': count.optional(),
   kills: count.optional(),
   seed: z.coerce.number().int().min(0).max(4_294_967_295).optional(),
+  seeds: z.coerce.number().int().min(1).max(100).optional(),
   pools: z
     .string()
     .transform((text) => text.split(','))
@@ -37,7 +39,7 @@ interface BenchResult {
   readonly violations: readonly string[];
 }
 
-const usage = `Usage: npm run bench -- <history|overhead|recovery|prefill|routing> [--json] [options]; bench/README.md names the options of each.`;
+const usage = `Usage: npm run bench -- <history|overhead|recovery|prefill|overload|routing> [--json] [options]; bench/README.md names the options of each.`;
 
 function readArguments(): Arguments {
   const text = { type: 'string' } as const;
@@ -50,6 +52,7 @@ function readArguments(): Arguments {
     'run-pairs': text,
     kills: text,
     seed: text,
+    seeds: text,
     pools: text,
     'cpu-prof': text,
   } as const;
@@ -99,6 +102,10 @@ const benches: Readonly<Record<Arguments['name'], Bench>> = {
   },
   prefill: {
     run: (context, values) => runPrefillBench(context, { turns: values.turns ?? 600, seed: values.seed ?? 7 }),
+    environment: describeMachine,
+  },
+  overload: {
+    run: (context, values) => runOverloadBench(context, { seeds: values.seeds ?? 5 }),
     environment: describeMachine,
   },
   routing: {

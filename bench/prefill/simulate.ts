@@ -1,7 +1,7 @@
 import { createAdmission, type PoolCapacity } from '../../domain/pool/admission.ts';
-import { chooseReplica, type ReplicaView } from '../../domain/pool/choose-replica.ts';
 import { prefillFlops, type TurnPrompt } from '../../domain/pool/cost-model.ts';
 import type { ModelShape } from '../../domain/pool/gpu-facts.ts';
+import { placeCall, type ReplicaStanding } from '../../domain/pool/place-call.ts';
 import { lcg } from '../../infra/dev/model-server/w600.ts';
 import { CachedReplica, type CacheSize } from './cached-replica.ts';
 
@@ -68,6 +68,7 @@ export class FleetSimulation {
   readonly #names: readonly string[];
   readonly #admission;
   readonly #capacity: PoolCapacity;
+  readonly #standings: readonly ReplicaStanding[];
   readonly #expectedTokens: number;
   #figures = { turns: 0, promptTokens: 0, prefillTokens: 0, prefillFlops: 0, parked: 0 };
 
@@ -81,6 +82,8 @@ export class FleetSimulation {
     this.#expectedTokens = prompts.reduce((sum, prompt) => sum + prompt.promptTokens, 0) / prompts.length;
     this.#admission = createAdmission({ expectedRunTokens: this.#expectedTokens, reserve: 0, idleMs: Infinity });
     const replicas = this.#names.map((id) => ({ id, kvTokens: fleet.cache.tokens }));
+    const standing = { weight: 1, usable: true, draining: false, calls: 0, concurrency: fleet.runs };
+    this.#standings = replicas.map((replica) => ({ ...standing, ...replica }));
     this.#capacity = { replicas, share: 1, calls: fleet.runs, isStrained: false };
   }
 
@@ -115,25 +118,12 @@ export class FleetSimulation {
     if (!run.began && this.#admission.roomForRuns(this.#capacity, 0) === 0) return null;
     if (this.#routing === 'random') return Math.floor(this.#random() * this.#replicas.length);
     const tokens = this.#prompts[run.turn]?.promptTokens ?? 0;
-    const { tokens: kvTokens } = this.#fleet.cache;
-    const verdict = chooseReplica(this.#views(), {
-      key: run.id,
-      home: run.home,
-      fitsAtHome: this.#admission.fits({ run: run.id, tokens, replica: run.home }, kvTokens),
-      size: Math.max(tokens, this.#expectedTokens),
-      exclude: new Set(),
-      spillFactor: 1.25,
-      moveFactor: Number.POSITIVE_INFINITY,
-    });
+    const rules = { expectedRunTokens: this.#expectedTokens, spillFactor: 1.25, moveFactor: 2 };
+    const call = { run: run.id, home: run.home, tokens, exclude: new Set<string>() };
+    const verdict = placeCall({ admission: this.#admission, rules }, this.#standings, call);
     if (typeof verdict !== 'string') return this.#names.indexOf(verdict.id);
     this.#admission.park(run.id, round);
     return null;
-  }
-
-  #views(): ReplicaView[] {
-    const { tokens: capacity } = this.#fleet.cache;
-    const view = { weight: 1, usable: true, draining: false, capacity };
-    return this.#names.map((id) => ({ ...view, id, load: this.#admission.committedTokens(id) }));
   }
 
   #takeTurn(run: SimulatedRun, round: number): void {

@@ -84,6 +84,11 @@ function decodeSecondsPerToken({ model, hardware }: Serving, contextTokens: numb
   return (weightBytesRead(model) / batch + model.kvBytesPerToken * contextTokens) / hardware.bytesPerSecond;
 }
 
+/** Seconds of one step of a batch: every call in it gets one token. */
+export function decodeStepSeconds({ model, hardware }: Serving, contextTokens: number): number {
+  return (weightBytesRead(model) + model.kvBytesPerToken * contextTokens) / hardware.bytesPerSecond;
+}
+
 /** What a whole run costs under a policy. */
 export interface RunCost {
   readonly turns: number;

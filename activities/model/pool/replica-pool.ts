@@ -2,7 +2,8 @@ import { LRUCache } from 'lru-cache';
 import type { Message } from '../../../domain/dialects/dialect.ts';
 import { AppError } from '../../../domain/errors.ts';
 import { type Admission, createAdmission, type PoolCapacity } from '../../../domain/pool/admission.ts';
-import { type Choice, chooseReplica, type Placement, type ReplicaView } from '../../../domain/pool/choose-replica.ts';
+import type { Choice } from '../../../domain/pool/choose-replica.ts';
+import { placeCall, type ReplicaStanding } from '../../../domain/pool/place-call.ts';
 import type { ModelPool, ModelPoolName, ServedModel } from '../../../domain/pool/pool-config.ts';
 import { findSpoiledMessage } from '../../../domain/pool/prefix.ts';
 import { type ReplicaState, readyAtMs } from '../../../domain/pool/replica-health.ts';
@@ -81,32 +82,15 @@ export class ReplicaPool {
   }
 
   /** The replica for a call; or that its home has no room for it, or that nobody can be asked. */
-  choose(call: PlacedCall): Chosen | 'full' | 'nobody' {
-    const served = this.ports.pool.models.find(({ name }) => name === call.model) ?? null;
-    const byTokens = this.#knowsCaches();
-    const verdict = chooseReplica(
-      this.#views(served?.served ?? call.model, byTokens),
-      this.#toPlacement(call, byTokens),
-    );
+  choose({ run, model, home, tokens, exclude }: PlacedCall): Chosen | 'full' | 'nobody' {
+    const { models, routing, admission: rules } = this.ports.pool;
+    const served = models.find(({ name }) => name === model) ?? null;
+    const call = { run, home: home ?? this.placeOf(run), tokens, exclude };
+    const standings = this.#standings(served?.served ?? model);
+    const verdict = placeCall({ admission: this.admission, rules: { ...routing, ...rules } }, standings, call);
     if (typeof verdict === 'string') return verdict;
     const replica = this.#replicas.get(verdict.id);
     return replica === undefined ? 'nobody' : { replica, choice: verdict, served };
-  }
-
-  #toPlacement({ run, home: recorded, tokens, exclude }: PlacedCall, byTokens: boolean): Placement {
-    const { routing, admission } = this.ports.pool;
-    const home = recorded ?? this.#places.get(run) ?? null;
-    const replica = home === null ? undefined : this.#replicas.get(home);
-    return {
-      key: run,
-      home,
-      fitsAtHome: replica === undefined || this.admission.fits({ run, tokens, replica: home }, this.#kvOf(replica)),
-      size: byTokens ? Math.max(tokens, admission.expectedRunTokens) : 1,
-      exclude,
-      spillFactor: routing.spillFactor,
-      // Tokens are judged run by run, which is exact; calls only by how many there are.
-      moveFactor: byTokens ? Number.POSITIVE_INFINITY : routing.moveFactor,
-    };
   }
 
   /** Where a run's prefix is now. */
@@ -168,24 +152,20 @@ export class ReplicaPool {
     return this.replicas.filter((replica) => !replica.gone && replica.state(nowMs) === 'up');
   }
 
-  /** Are the sizes of all caches known, by the configuration or from the servers? Else calls are counted instead of tokens. */
-  #knowsCaches(): boolean {
-    return this.replicas.length > 0 && this.replicas.every((replica) => this.#kvOf(replica) !== null);
-  }
-
   #kvOf(replica: Replica): number | null {
     return this.ports.pool.kv?.tokens ?? replica.load?.kvTokens ?? null;
   }
 
-  #views(model: string, byTokens: boolean): ReplicaView[] {
+  #standings(model: string): ReplicaStanding[] {
     const nowMs = this.ports.now();
     return this.replicas.map((replica) => ({
       id: replica.id,
       weight: replica.address.weight,
       usable: !replica.gone && replica.state(nowMs) === 'up' && replica.serves(model),
       draining: replica.address.drain,
-      load: byTokens ? this.admission.committedTokens(replica.id) : replica.callsNow(),
-      capacity: byTokens ? (this.#kvOf(replica) ?? 0) : this.ports.pool.concurrency,
+      calls: replica.callsNow(),
+      concurrency: this.ports.pool.concurrency,
+      kvTokens: this.#kvOf(replica),
     }));
   }
 
