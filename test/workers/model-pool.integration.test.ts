@@ -115,8 +115,12 @@ describe('a pool of three replicas behind the real engine', () => {
   });
 
   it('a place for one run at a time: classes in order, tenants in turn, and each run to its end before the next', async () => {
-    // One context fits: expected and real ones are far smaller than the cache of all three replicas together.
-    await openWaitingHouse({ kv: { tokens: 4_096 }, admission: { expectedRunTokens: 10_000, reserve: 0 } });
+    // The cache of the one replica is smaller than a run is expected to be: one at a time has it to itself.
+    await openWaitingHouse({
+      replicas: { static: replicas.slice(0, 1).map(({ url }) => ({ url })) },
+      kv: { tokens: 4_096 },
+      admission: { expectedRunTokens: 10_000, reserve: 0 },
+    });
     const seen = new Set(firstCalls());
     const crowd = await Promise.all(Array.from({ length: 8 }, () => submit('crowd')));
     const other = await Promise.all(Array.from({ length: 3 }, () => submit('other')));
