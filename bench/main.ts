@@ -9,11 +9,12 @@ import { runOverloadBench } from './overload/overload-bench.ts';
 import { runPrefillBench } from './prefill/prefill-bench.ts';
 import { type OverheadOptions, runOverheadBench } from './overhead/overhead-bench.ts';
 import { describeRoutingEnvironment, runRoutingBench } from './routing/routing-bench.ts';
+import { runReadingBench } from './reading/reading-bench.ts';
 import { type RecoveryOptions, runRecoveryBench } from './recovery/recovery-bench.ts';
 
 const count = z.coerce.number().int().min(1).max(100_000);
 const argumentsSchema = z.strictObject({
-  name: z.enum(['history', 'overhead', 'recovery', 'prefill', 'overload', 'routing']),
+  name: z.enum(['history', 'overhead', 'recovery', 'reading', 'prefill', 'overload', 'routing']),
   json: z.boolean().default(false),
   turns: count.optional(),
   pairs: count.optional(),
@@ -39,7 +40,7 @@ interface BenchResult {
   readonly violations: readonly string[];
 }
 
-const usage = `Usage: npm run bench -- <history|overhead|recovery|prefill|overload|routing> [--json] [options]; bench/README.md names the options of each.`;
+const usage = `Usage: npm run bench -- <history|overhead|recovery|reading|prefill|overload|routing> [--json] [options]; bench/README.md names the options of each.`;
 
 function readArguments(): Arguments {
   const text = { type: 'string' } as const;
@@ -98,6 +99,10 @@ const benches: Readonly<Record<Arguments['name'], Bench>> = {
   },
   recovery: {
     run: (context, values) => runRecoveryBench(context, toRecoveryOptions(values)),
+    environment: describeEnvironment,
+  },
+  reading: {
+    run: (context) => runReadingBench(context),
     environment: describeEnvironment,
   },
   prefill: {

@@ -41,8 +41,10 @@ export const failures = {
   'Model.ContextOverflow': { retry: 'never', http: 502, title: 'prompt longer than the window' },
   'Tool.Failed': { retry: 'never', http: 502, title: 'tool failed' },
   'Tool.Unavailable': { retry: 'fault', http: 503, title: 'tool unavailable' },
+  'Tool.OutcomeUnknown': { retry: 'never', http: 502, title: 'OUTCOME_UNKNOWN' },
   'Tool.RateLimited': { retry: 'wait', http: 503, title: 'tool rate limit' },
   'Tool.QuotaExhausted': { retry: 'never', http: 502, title: 'tool quota exhausted' },
+  'Tool.Auth': { retry: 'never', http: 502, title: 'tool refused the credentials' },
   'Tool.Timeout': { retry: 'never', http: 504, title: 'tool too slow' },
   'Tool.Unknown': { retry: 'never', http: 502, title: 'unknown tool' },
   'Tool.BadArguments': { retry: 'never', http: 502, title: 'bad tool arguments' },
@@ -57,12 +59,17 @@ export const failures = {
   'Storage.BadKey': { retry: 'never', http: 500, title: 'unsafe object key' },
   'Ledger.ReplayDivergence': { retry: 'never', http: 500, title: 'REPLAY_DIVERGENCE' },
   'Ledger.HeadMismatch': { retry: 'never', http: 500, title: 'records do not match the audit chain' },
+  'Ledger.Fenced': { retry: 'wait', http: 500, title: 'another attempt has taken the step over' },
   'Budget.Exceeded': { retry: 'never', http: 402, title: 'budget exceeded' },
   'Engine.Unavailable': { retry: 'wait', http: 503, title: 'engine unavailable' },
   'Worker.Died': { retry: 'wait', http: 500, title: 'worker died' },
   'Worker.Drained': { retry: 'wait', http: 500, title: 'worker is shutting down' },
   'Worker.Poison': { retry: 'never', http: 500, title: 'step killed its worker again and again' },
   'Run.Cancelled': { retry: 'never', http: 409, title: 'run cancelled' },
+  'Run.Ended': { retry: 'never', http: 409, title: 'the run has ended' },
+  'Run.Conflict': { retry: 'never', http: 409, title: 'not possible as the run stands' },
+  'Step.Skipped': { retry: 'never', http: 409, title: 'step skipped' },
+  'Step.Denied': { retry: 'never', http: 409, title: 'call denied' },
   'Step.TimedOut': { retry: 'never', http: 504, title: 'step ran out of time' },
   'Internal.Bug': { retry: 'fault', http: 500, title: 'internal error' },
 } as const satisfies Record<string, FailureRow>;
@@ -80,6 +87,10 @@ export interface FailureFacts {
   readonly field?: string;
   /** How long the other side asked us to wait, in milliseconds. */
   readonly retryAfterMs?: number;
+  /** Name of the rule that was broken, for programs. */
+  readonly rule?: string;
+  /** True when it is certain that nothing reached the other side. */
+  readonly unsent?: boolean;
   readonly cause?: unknown;
 }
 
@@ -90,13 +101,15 @@ export interface FailureFacts {
  */
 export class AppError extends Error {
   readonly type: FailureType;
-  readonly facts: FailureFacts;
+  /** Without the cause: what another's error holds is not ours to show. */
+  readonly facts: Omit<FailureFacts, 'cause'>;
 
   constructor(type: FailureType, facts: FailureFacts) {
     super(toFailureMessage(type, facts), { cause: facts.cause });
     this.name = 'AppError';
     this.type = type;
-    this.facts = facts;
+    const { cause: _cause, ...own } = facts;
+    this.facts = own;
   }
 }
 

@@ -5,7 +5,7 @@ import { digestSchema, runIdSchema } from './ids.ts';
 import { effectSchema, toolCallSchema } from './tools.ts';
 import { tokenUsageSchema } from './usage.ts';
 
-const stepKindSchema = z.enum(['model', 'tool']);
+export const stepKindSchema = z.enum(['model', 'tool', 'message']);
 export type StepKind = z.infer<typeof stepKindSchema>;
 
 /** Why the model is asked: for its next turn, or for the final answer. */
@@ -14,7 +14,7 @@ export type Purpose = z.infer<typeof purposeSchema>;
 
 /** A content by its digest; the text itself rides in the record's object or is a blob. */
 const contentRefSchema = z.strictObject({
-  name: z.enum(['reply', 'reasoning', 'calls', 'observation', 'page', 'raw']),
+  name: z.enum(['reply', 'reasoning', 'calls', 'observation', 'page', 'raw', 'message', 'arguments']),
   digest: digestSchema,
   bytes: z.int().min(0),
 });
@@ -32,6 +32,18 @@ const modelFactsSchema = z.strictObject({
   model: z.string(),
   /** Replica of the model pool that answered, where the run's prefix is now; absent outside a pool. */
   replica: z.string().min(1).max(120).optional(),
+  /** The audit chain over the records before this one, as the run's decisions held it. */
+  head: digestSchema,
+});
+
+/** Where a page came from. Records of before these facts were kept do not have the optional ones. */
+export const pageSourceSchema = z.strictObject({
+  url: z.string(),
+  title: z.string().nullable(),
+  via: z.enum(['direct', 'jina']).optional(),
+  /** Null when whoever fetched it does not tell. */
+  status: z.int().nullable().optional(),
+  fetchedAtMs: z.int().min(0).optional(),
 });
 
 /** What only a tool call has. */
@@ -40,9 +52,19 @@ const toolFactsSchema = z.strictObject({
   tool: z.string(),
   modelSeq: z.int().min(0),
   callIndex: z.int().min(0),
-  /** A page that was fetched, for the list of sources. */
-  source: z.strictObject({ url: z.string(), title: z.string().nullable() }).nullable(),
+  /** A page that was fetched, for the list of sources; its text and bytes are the contents `page` and `raw`. */
+  source: pageSourceSchema.nullable(),
+  /** The sandbox that the call worked in, and its files after it; null for every other tool. */
+  sandbox: z.strictObject({ id: z.string(), treeDigest: digestSchema.nullable() }).nullable(),
 });
+
+/** What a person did to the step, and why. */
+export const stepHoldSchema = z.strictObject({
+  action: z.enum(['edit', 'skip', 'approve', 'deny', 'steer']),
+  by: z.string(),
+  why: z.string(),
+});
+export type StepHold = z.infer<typeof stepHoldSchema>;
 
 /** The failure that a step ended with. */
 export const stepFailureSchema = z.strictObject({ type: z.string(), message: z.string() });
@@ -76,6 +98,8 @@ export const stepRecordSchema = z.strictObject({
   delivery: z.int().min(1),
   model: modelFactsSchema.nullable(),
   tool: toolFactsSchema.nullable(),
+  /** Null for a step that nobody took hold of. */
+  hold: stepHoldSchema.nullable(),
 });
 export type StepRecord = z.infer<typeof stepRecordSchema>;
 

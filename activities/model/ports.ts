@@ -10,6 +10,8 @@ export interface ChatRequest {
   readonly stepKey: string;
   /** Keeps a run on the replica that holds its prefix. */
   readonly sessionId: string;
+  /** To be called just before the request leaves; what it throws is thrown on. */
+  readonly begin: () => void;
   /** Caches of tenants are kept apart. */
   readonly tenant: string;
   /** The replica that answered the run's last call, from its record; null when there is none. */

@@ -36,6 +36,9 @@ export interface PrefillFigures {
   readonly parked: number;
 }
 
+/** The prompts of a run, turn by turn. */
+type Prompts = readonly TurnPrompt[];
+
 interface SimulatedRun {
   readonly id: string;
   readonly startRound: number;
@@ -62,7 +65,7 @@ function shuffle<T>(items: T[], random: () => number): T[] {
 export class FleetSimulation {
   readonly #fleet: Fleet;
   readonly #routing: Routing;
-  readonly #prompts: readonly TurnPrompt[];
+  readonly #prompts: Prompts;
   readonly #random: () => number;
   readonly #replicas: readonly CachedReplica[];
   readonly #names: readonly string[];
@@ -72,7 +75,7 @@ export class FleetSimulation {
   readonly #expectedTokens: number;
   #figures = { turns: 0, promptTokens: 0, prefillTokens: 0, prefillFlops: 0, parked: 0 };
 
-  constructor(fleet: Fleet, prompts: readonly TurnPrompt[], routing: Routing) {
+  constructor(fleet: Fleet, prompts: Prompts, routing: Routing) {
     this.#fleet = fleet;
     this.#prompts = prompts;
     this.#routing = routing;

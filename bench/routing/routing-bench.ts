@@ -116,7 +116,7 @@ async function measure(
   const chat = createPooledChat(pool);
   const ids = pool.replicas.map(({ id }) => id);
   const profile = mirothinkerV1(model);
-  const request = { model: { ...profile.model, maxTokens: 16 }, tenant: 'default', priorityKey: 3 };
+  const request = { model: { ...profile.model, maxTokens: 16 }, tenant: 'default', priorityKey: 3, begin: () => {} };
   const limit = pLimit(callsAtOnce);
   const play = async (run: number): Promise<void> => {
     const sessionId = ulid(seed + run);

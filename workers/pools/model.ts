@@ -5,11 +5,10 @@ import type { ReplicaPool } from '../../activities/model/pool/replica-pool.ts';
 import { toAppError } from '../../domain/errors.ts';
 import { toEntryQueue } from '../../domain/pool/lanes.ts';
 import { toTaskQueue } from '../../domain/receipt.ts';
-import { systemClock } from '../compose/clock.ts';
 import { loadModelPools } from '../compose/model-pools.ts';
 import { createModelClient } from './openai-client.ts';
 import { openReplicaPool } from './open-replica-pool.ts';
-import type { Pool, PoolContext, PoolLane } from './pool.ts';
+import { type Pool, type PoolContext, type PoolLane, toStepPorts } from './pool.ts';
 import { createPoolMetrics, type PoolMetrics } from './pool-metrics.ts';
 import { hasLimits, setQueueLimits } from './queue-limits.ts';
 import { createQueueTimer } from './queue-timer.ts';
@@ -27,9 +26,9 @@ export async function createModelPool(context: PoolContext): Promise<Pool> {
 }
 
 /** One server takes what it gets: both queues are served alike. */
-function createSingleServer({ config, storage, history }: PoolContext): Pool {
-  const chat = createOpenAiChat({ client: createModelClient(config) });
-  const ports = { trajectory: storage.trajectory, history, clock: systemClock, chat };
+function createSingleServer(context: PoolContext): Pool {
+  const { config } = context;
+  const ports = { ...toStepPorts(context), chat: createOpenAiChat({ client: createModelClient(config) }) };
   const queues = [toTaskQueue(config.queuePrefix, 'model'), toEntryQueue(config.queuePrefix)];
   return {
     activities: createModelActivities(ports),
@@ -40,12 +39,12 @@ function createSingleServer({ config, storage, history }: PoolContext): Pool {
 }
 
 async function createReplicaServers(context: PoolContext, file: string): Promise<Pool> {
-  const { storage, history, logger } = context;
+  const { logger } = context;
   const { main } = loadModelPools(file, process.env);
   const metrics = createPoolMetrics(logger);
   const pool = await openReplicaPool(main, metrics.observerOf('main'));
   metrics.watch(pool);
-  const ports = { trajectory: storage.trajectory, history, clock: systemClock, chat: createPooledChat(pool) };
+  const ports = { ...toStepPorts(context), chat: createPooledChat(pool) };
   return {
     activities: createModelActivities(ports),
     lanes: toLanes(context, pool, metrics),

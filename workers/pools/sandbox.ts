@@ -4,12 +4,11 @@ import { createSandboxReaper } from '../../activities/sandbox/adapters/sandbox-r
 import { createToolActivities } from '../../activities/steps/tool-step.ts';
 import { AppError } from '../../domain/errors.ts';
 import { toWorkflowId } from '../../domain/ids.ts';
-import { systemClock } from '../compose/clock.ts';
-import type { Pool, PoolContext } from './pool.ts';
+import { type Pool, type PoolContext, toStepPorts } from './pool.ts';
 
 /** Code of models, boxed. Refuses to exist on a host where the box does not hold. */
 export async function createSandboxPool(context: PoolContext): Promise<Pool> {
-  const { config, storage, history, logger } = context;
+  const { config, logger } = context;
   if (config.sandboxDirectory === null)
     throw new AppError('Config.Invalid', { what: 'LONGHAUL_SANDBOX_DIR is missing' });
   const sandbox = createBubblewrapSandbox({ directory: config.sandboxDirectory });
@@ -25,7 +24,7 @@ export async function createSandboxPool(context: PoolContext): Promise<Pool> {
     onError: ({ runId, error }) => logger.warn({ runId, err: error }, 'a sandbox could not be checked'),
   });
   const handlers = createSandboxTools(sandbox);
-  const ports = { trajectory: storage.trajectory, history, clock: systemClock, handlers };
+  const ports = { ...toStepPorts(context), handlers };
   return {
     activities: { ...createToolActivities(ports), ...createSandboxActivities(sandbox) },
     begin: reaper.start,

@@ -44,6 +44,24 @@ export interface StreamCall {
   readonly onByte: () => void;
 }
 
+/** Lets a request leave only when `begin` allows it: the last thing that happens in this process before it does. */
+function createGate(begin: () => void) {
+  let refusal: unknown = null;
+  return {
+    fetch: (async (url, init) => {
+      try {
+        begin();
+      } catch (error) {
+        refusal = error;
+        throw error;
+      }
+      return await fetch(url, init);
+    }) satisfies typeof fetch,
+    /** What `begin` threw, which the client hides in an error of its own; null when it allowed the request. */
+    refusal: () => refusal,
+  };
+}
+
 /**
  * Makes one streamed call and gathers its reply.
  *
@@ -56,8 +74,9 @@ async function streamChat(
 ): Promise<ChatReply> {
   const silence = createSilenceLimit(signal, limits);
   const reply = new ReplyBuilder();
+  const gate = createGate(request.begin);
   try {
-    const stream = await client.chat.completions.create(body, {
+    const stream = await client.withOptions({ fetch: gate.fetch }).chat.completions.create(body, {
       signal: silence.signal,
       headers: { 'Idempotency-Key': request.stepKey, 'x-upstream-session-id': request.sessionId },
     });
@@ -71,6 +90,7 @@ async function streamChat(
     return reply.build(request.model.name);
   } catch (error) {
     if (signal.aborted) throw error;
+    if (gate.refusal() !== null) throw gate.refusal();
     if (silence.isReached()) {
       throw new AppError('Model.Timeout', {
         what: `no byte for ${limits.idleMs / 1_000} s (${limits.firstTokenMs / 1_000} s for the first one)`,

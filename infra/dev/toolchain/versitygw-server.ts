@@ -13,6 +13,8 @@ export interface VersitygwOptions {
   readonly directory: string;
   /** Absent: a free one. */
   readonly port?: number;
+  /** Absent: new ones. A server that is started again has its clients only with the keys it had. */
+  readonly keys?: { readonly accessKey: string; readonly secretKey: string };
 }
 
 export interface VersitygwServer {
@@ -22,6 +24,8 @@ export interface VersitygwServer {
   /** A bucket that is there. */
   readonly bucket: string;
   readonly pid: number;
+  /** Settles once it is gone. */
+  readonly exited: Promise<number | null>;
   /** Ends it and waits until it is gone. *Contract:* idempotent. */
   readonly stop: () => Promise<void>;
 }
@@ -32,7 +36,7 @@ export async function startVersitygw(options: VersitygwOptions): Promise<Versity
   const data = join(options.directory, 'buckets');
   await mkdir(join(data, bucket), { recursive: true });
   const port = options.port ?? (await findFreePort());
-  const [accessKey, secretKey] = [randomBytes(10).toString('hex'), randomBytes(20).toString('hex')];
+  const { accessKey, secretKey } = options.keys ?? newKeys();
   const endpoint = `http://127.0.0.1:${port}`;
   const processOptions = {
     title: 'the S3 server (versitygw)',
@@ -44,7 +48,12 @@ export async function startVersitygw(options: VersitygwOptions): Promise<Versity
   };
   const owned = await startOwnedProcess(processOptions);
   await waitUntilReady(owned, processOptions, { isReady: () => isHealthy(endpoint), limitMs: READY_MS });
-  return { endpoint, accessKey, secretKey, bucket, pid: owned.pid, stop: owned.stop };
+  return { endpoint, accessKey, secretKey, bucket, pid: owned.pid, exited: owned.exited, stop: owned.stop };
+}
+
+/** Keys for a server of our own. */
+export function newKeys(): { readonly accessKey: string; readonly secretKey: string } {
+  return { accessKey: randomBytes(10).toString('hex'), secretKey: randomBytes(20).toString('hex') };
 }
 
 async function isHealthy(endpoint: string): Promise<boolean> {

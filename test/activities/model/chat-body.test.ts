@@ -20,6 +20,7 @@ const request = (change: Partial<ChatRequest> = {}): ChatRequest => ({
   sessionId: 'run-1',
   tenant: 'acme',
   home: null,
+  begin: () => {},
   priorityKey: 2,
   isLast: false,
   ...change,

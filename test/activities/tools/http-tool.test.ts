@@ -17,6 +17,7 @@ const context = (signal = new AbortController().signal): ToolContext => ({
   seq: 1,
   stepKey: 'key-1',
   signal,
+  begin: () => {},
   manifest: aManifest(),
 });
 

@@ -5,7 +5,7 @@ import { dialectOf } from '../../../domain/dialects/for-profile.ts';
 import { promptsOf } from '../../../domain/pool/cost-model.ts';
 import { findSpoiledMessage, sharedPrefixChars } from '../../../domain/pool/prefix.ts';
 import { nextFirstLive } from '../../../domain/pool/trim.ts';
-import { renderPrompt } from '../../../domain/render.ts';
+import { type HistoryItem, renderPrompt } from '../../../domain/render.ts';
 import { renderMcpCall } from '../../../infra/dev/model-server/mind.ts';
 import { text } from '../../../infra/dev/model-server/w600.ts';
 import { renderTemplate } from '../../support/chat-template.ts';
@@ -23,12 +23,12 @@ const observations = Array.from({ length: turns }, (_, turn) => observationOf(tu
 
 /** The messages as they go out before turn `turn`, from 1, with observations before `firstLive` masked. */
 function messagesOf(turn: number, firstLive: number): Message[] {
-  const past = Array.from({ length: turn - 1 }, (_, index) => ({
-    reply: replies[index] ?? '',
-    observations: index < firstLive ? null : [observations[index] ?? ''],
-  }));
+  const items = Array.from({ length: turn - 1 }, (_, index): HistoryItem[] => [
+    { type: 'reply', text: replies[index] ?? '' },
+    { type: 'observations', texts: index < firstLive ? null : [observations[index] ?? ''] },
+  ]).flat();
   const { systemPrompt, question, profile } = manifest;
-  const messages = renderPrompt({ systemPrompt, question, turns: past, purpose: 'turn' }, dialect);
+  const messages = renderPrompt({ systemPrompt, question, items, purpose: 'turn' }, dialect);
   const request = {
     model: profile.model,
     messages,
@@ -36,6 +36,7 @@ function messagesOf(turn: number, firstLive: number): Message[] {
     sessionId: 's',
     tenant: 't',
     home: null,
+    begin: () => {},
     priorityKey: 3,
     isLast: false,
   };

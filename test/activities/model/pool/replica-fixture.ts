@@ -148,6 +148,7 @@ export function aRequest(run: string, change: Partial<ChatRequest> = {}): ChatRe
     sessionId: run,
     tenant: 'default',
     home: null,
+    begin: () => {},
     priorityKey: 3,
     isLast: false,
     ...change,
