@@ -73,7 +73,7 @@ function toLines(request: AdviceRequest, advice: PoolAdvice): string[] {
     `keep ${request.keep}, then   turns   Mtok prefill  cached   context  GPU-s a run`,
     ...advice.table.map((row) => toRow(row, advice.batch)),
     '',
-    `retention    batch ${advice.batch} (grow to ${request.keep + advice.batch} observations, trim to ${request.keep}); ${request.keep} without batches where published scores are reproduced`,
+    `retention    batch ${advice.batch}, ${advice.batchByFormula.toFixed(1)} by the formula (grow to ${request.keep + advice.batch} observations, trim to ${request.keep}); ${request.keep} without batches where published scores are reproduced`,
     `longest run  ${whole(advice.longestRun)} turns before thoughts alone fill the window${isShort ? `: fewer than ${request.run.turns}, so shorten thoughts or restart` : ''}`,
     `resident     ${advice.runsPerReplica} runs a replica, ${advice.runs} in the pool; more wait in the queue`,
     `pace         ${advice.turnsPerSecond.toFixed(2)} turns a second, ${advice.turnSeconds.toFixed(0)} s a turn`,

@@ -38,9 +38,11 @@ export interface RetentionAdvice {
 export interface PoolAdvice {
   /** Prompt tokens that the window leaves beside a reply and a margin. */
   readonly usableTokens: number;
-  /** The batch that costs least GPU time, in whole observations. */
+  /** The batch that costs least GPU time, in whole observations: the best of all by the turn-exact model. */
   readonly batch: number;
   readonly table: readonly RetentionAdvice[];
+  /** The same by the closed formula, which counts c_p at the middle of the run. */
+  readonly batchByFormula: number;
   /** The turn at which thoughts alone fill the window. */
   readonly longestRun: number;
   /** Tokens of one replica's KV cache. */
@@ -55,6 +57,9 @@ export interface PoolAdvice {
   /** GPU seconds of a cold prefill of the mean context: what one move costs. */
   readonly moveSeconds: number;
 }
+
+/** Batches beyond this are as good as none. */
+const widestBatch = 64;
 
 /** Kept free of every prompt. *Source:* MiroThinker protocol §4.2. */
 const marginTokens = 1_000;
@@ -99,14 +104,16 @@ export function advise(request: AdviceRequest): PoolAdvice {
       gpuSeconds: cost.prefillSeconds + cost.decodeSeconds,
     };
   };
-  const batch = Math.max(1, Math.round(bestBatch(run, keep, serving)));
-  const best = adviceFor(batch);
+  const tried = Array.from({ length: widestBatch }, (_, index) => adviceFor(index + 1));
+  const best = tried.reduce((least, each) => (each.gpuSeconds < least.gpuSeconds ? each : least));
+  const batch = best.batch ?? 1;
   const kvTokens = Math.floor(serving.hardware.kvBytes / serving.model.kvBytesPerToken);
   const runsPerReplica = Math.max(1, Math.floor(kvTokens / best.contextTokens));
   const pace = paceOf(request, runsPerReplica, best);
   return {
     usableTokens,
     batch,
+    batchByFormula: bestBatch(run, keep, serving),
     table: [...new Set([...batches, batch])].toSorted((left, right) => left - right).map(adviceFor),
     longestRun: longestRun(run, keep, usableTokens),
     kvTokens,

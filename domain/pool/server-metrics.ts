@@ -1,3 +1,5 @@
+import { readExposition, type Sample } from './exposition.ts';
+
 /** What a model server says of its own load; null where it does not say. */
 export interface ServerLoad {
   readonly running: number | null;
@@ -15,28 +17,30 @@ export interface ServerLoad {
   readonly kvTokens: number | null;
 }
 
-interface Sample {
-  readonly labels: string;
-  readonly value: number;
-}
-
-const samplePattern = /^([A-Za-z_:][A-Za-z0-9_:]*)(?:\{([^}]*)\})?\s+(\S+)/u;
-
 /** Samples by name; a counter's name without its `_total`, which servers write or leave out. */
 function readSamples(text: string): Map<string, Sample[]> {
   const samples = new Map<string, Sample[]>();
-  for (const line of text.split('\n')) {
-    if (line === '' || line.startsWith('#')) continue;
-    const [, written, labels = '', number] = samplePattern.exec(line) ?? [];
-    const value = Number(number);
-    if (written === undefined || Number.isNaN(value)) continue;
-    const name = written.endsWith('_total') ? written.slice(0, -'_total'.length) : written;
+  for (const sample of readExposition(text)) {
+    const name = sample.name.replace(/_total$/u, '');
     const known = samples.get(name);
-    if (known === undefined) samples.set(name, [{ labels, value }]);
-    else known.push({ labels, value });
+    if (known === undefined) samples.set(name, [sample]);
+    else known.push(sample);
   }
   return samples;
 }
+
+/** A server that says nothing. */
+export const unknownLoad: ServerLoad = {
+  running: null,
+  waiting: null,
+  kvUsage: null,
+  prefixQueriedTokens: null,
+  prefixHitTokens: null,
+  preemptions: null,
+  promptTokens: null,
+  generatedTokens: null,
+  kvTokens: null,
+};
 
 /** Several samples of one name belong to several engines (data-parallel ranks) or models of one server. */
 type Merge = (values: readonly number[]) => number;
@@ -65,19 +69,12 @@ const names = {
   generatedTokens: ['vllm:generation_tokens', 'sglang:generation_tokens', 'llamacpp:tokens_predicted'],
 } as const satisfies Partial<Record<keyof ServerLoad, readonly string[]>>;
 
-function labelOf(labels: string, name: string): number | null {
-  const value = new RegExp(`(?:^|,)${name}="(\\d+)"`, 'u').exec(labels)?.[1];
-  return value === undefined ? null : Number(value);
-}
-
 function kvTokensOf(samples: ReadonlyMap<string, readonly Sample[]>): number | null {
   const sglang = samples.get('sglang:max_total_num_tokens')?.[0]?.value;
   if (sglang !== undefined) return sglang;
   const labels = samples.get('vllm:cache_config_info')?.[0]?.labels;
-  if (labels === undefined) return null;
-  const blocks = labelOf(labels, 'num_gpu_blocks');
-  const blockTokens = labelOf(labels, 'block_size');
-  return blocks === null || blockTokens === null ? null : blocks * blockTokens;
+  const tokens = Number(labels?.['num_gpu_blocks']) * Number(labels?.['block_size']);
+  return Number.isNaN(tokens) ? null : tokens;
 }
 
 /**
