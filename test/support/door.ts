@@ -6,9 +6,11 @@ import { type Api, createApi } from '../../api/create-api.ts';
 import { createArchivedEngine } from '../../api/engine/archived-engine.ts';
 import { createTemporalEngine } from '../../api/engine/temporal-engine.ts';
 import { problemSchema } from '../../api/http/problem.ts';
+import { toOwnHosts } from '../../api/http/safety.ts';
 import type { ApiPorts } from '../../api/ports.ts';
 import { fromPublicId, runSchema, type RunView } from '../../api/runs/run-schemas.ts';
 import type { RunRef } from '../../domain/ids.ts';
+import { type ApiServer, serveApi } from '../../api/serve.ts';
 import { mirothinkerV1, type Profile } from '../../domain/profile.ts';
 import { builtInTools } from '../../domain/tool-catalog.ts';
 import { loadHttpTools } from '../../workers/compose/catalog.ts';
@@ -34,7 +36,9 @@ export interface Door {
   readonly get: (path: string) => Promise<Response>;
   /** Waits until the run stands as asked. */
   readonly until: (id: string, what: string, isSo: (run: RunView) => boolean) => Promise<RunView>;
-  readonly close: () => void;
+  /** Serves the door on loopback until it is closed; gives its address. */
+  readonly listen: () => Promise<string>;
+  readonly close: () => Promise<void>;
 }
 
 export const refOf = (id: string): RunRef => ({ tenant: 'default', runId: fromPublicId(id) ?? '' });
@@ -51,6 +55,8 @@ export function openDoor(house: House, change: Readonly<Record<string, (profile:
   const agent = { ...base, name: 'agent', tools: [...base.tools, ...httpTools.map((tool) => tool.name)] };
   const others = Object.entries(change).map(([name, make]) => ({ ...make(agent), name }));
   const nextUlid = monotonicFactory();
+  const servers: ApiServer[] = [];
+  let ownHosts: ReadonlySet<string> = new Set(['localhost']);
   const { objects, blobs, trajectory } = house.storage;
   const archive = createHistoryArchive(objects);
   const ports: ApiPorts = {
@@ -68,7 +74,7 @@ export function openDoor(house: House, change: Readonly<Record<string, (profile:
       tools: [...builtInTools(), ...httpTools.map(toToolDefinition)],
     },
     settings: { tenant: 'default', queuePrefix: house.queuePrefix, standIn: true, timeZone: 'UTC' },
-    ownHosts: () => new Set(['localhost']),
+    ownHosts: () => ownHosts,
     now: () => Date.now(),
     newUlid: (atMs) => nextUlid(atMs),
     log: { info: () => {}, warn: () => {}, error: () => {} },
@@ -102,6 +108,15 @@ export function openDoor(house: House, change: Readonly<Record<string, (profile:
         const run = await read(id);
         return isSo(run) ? run : null;
       }),
-    close: api.close,
+    listen: async () => {
+      const server = await serveApi(api.app, '127.0.0.1', 0);
+      servers.push(server);
+      ownHosts = new Set([...ownHosts, ...toOwnHosts(server.port)]);
+      return `http://127.0.0.1:${server.port}`;
+    },
+    close: async () => {
+      api.close();
+      await Promise.all(servers.map((server) => server.close()));
+    },
   };
 }

@@ -55,7 +55,7 @@ function toolsFile(toolServerUrl: string): string {
   });
   return stringify({
     tools: [
-      ...['echo', 'slow', 'fail', 'bench'].map((name) => tool(name, 'read')),
+      ...['echo', 'slow', 'gauge', 'fail', 'bench'].map((name) => tool(name, 'read')),
       tool('keyed', 'keyed'),
       tool('unkeyed', 'unkeyed'),
     ],
@@ -96,7 +96,7 @@ export interface Submitted {
   readonly outcome: () => Promise<RunOutcome>;
 }
 
-const testTools = ['echo', 'slow', 'fail', 'bench', 'keyed', 'unkeyed'];
+const testTools = ['echo', 'slow', 'gauge', 'fail', 'bench', 'keyed', 'unkeyed'];
 
 /** Opens a house; `close` ends its runs and processes and removes its folder. */
 export async function openHouse(options: HouseOptions): Promise<House> {

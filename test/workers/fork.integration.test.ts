@@ -39,7 +39,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  door?.close();
+  await door?.close();
   await house?.close();
   await surroundings?.close();
 });

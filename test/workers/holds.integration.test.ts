@@ -32,7 +32,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  door?.close();
+  await door?.close();
   await house?.close();
   await surroundings?.close();
 });

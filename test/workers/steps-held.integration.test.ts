@@ -29,7 +29,7 @@ async function open(calls: ReturnType<typeof call>[], more: Partial<Extract<Scen
 }
 
 afterEach(async () => {
-  door?.close();
+  await door?.close();
   await house?.close();
   await surroundings?.close();
 });

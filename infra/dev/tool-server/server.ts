@@ -30,6 +30,9 @@ export interface ToolServer {
 const bodySchema = z.object({ arguments: z.record(z.string(), z.unknown()).default({}) });
 const benchSchema = z.object({ i: z.coerce.number().int().min(0) });
 const slowSchema = z.object({ ms: z.coerce.number().min(0).max(600_000) });
+const gaugeSchema = z.object({ lake: z.string() });
+/** The only lake whose gauge answers. */
+const knownLake = 'Halm See';
 const failSchema = z.object({ status: z.coerce.number().int().min(400).max(599).default(500) });
 
 interface ToolAnswer {
@@ -72,6 +75,15 @@ const behaviours: ReadonlyMap<string, Behaviour> = new Map<string, Behaviour>([
   ],
   ['keyed', (values, call) => takeEffect(values, call, true)],
   ['unkeyed', (values, call) => takeEffect(values, call, false)],
+  [
+    'gauge',
+    (values) => {
+      const { lake } = gaugeSchema.parse(values);
+      return lake === knownLake
+        ? said('42 m')
+        : { status: 503, body: { error: `the gauge of ${lake} does not answer` } };
+    },
+  ],
   [
     'fail',
     (values) => {
@@ -118,7 +130,7 @@ function createHandler(log: RequestLog<ToolFacts>, effects: Map<string, number>)
 }
 
 /**
- * Starts the tool server: `echo`, `bench` (W600), `slow`, `fail`, and two with an effect, `keyed` and `unkeyed`; with a log of every
+ * Starts the tool server: `echo`, `bench` (W600), `slow`, `gauge`, `fail`, and two with an effect, `keyed` and `unkeyed`; with a log of every
  * request.
  */
 export async function startToolServer(

@@ -12,6 +12,8 @@ export type Fault =
   | 'hang'
   /** The answer's body arrives with one bit flipped. */
   | 'flip'
+  /** The answer's body breaks off half way. */
+  | 'truncate'
   /** Another answer, without asking the server. */
   | { readonly status: number; readonly body?: string };
 
@@ -51,7 +53,12 @@ export async function startFaultyProxy(upstream: string): Promise<FaultyProxy> {
       return;
     }
     if (fault === 'flip') answer.body[answer.body.byteLength >> 1]! ^= 1;
-    outgoing.writeHead(answer.status, [...answer.headers]).end(answer.body);
+    outgoing.writeHead(answer.status, [...answer.headers]);
+    if (fault !== 'truncate') {
+      outgoing.end(answer.body);
+      return;
+    }
+    outgoing.write(answer.body.subarray(0, answer.body.byteLength >> 1), () => incoming.socket.resetAndDestroy());
   };
   const listen = async (port: number): Promise<number> => {
     server.listen(port, '127.0.0.1');

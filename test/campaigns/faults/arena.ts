@@ -20,10 +20,11 @@ import { openStorage, type Storage } from '../../../workers/compose/storage.ts';
 import type { CampaignContext } from '../support/campaign.ts';
 import { openStore, type StoreChoice, type StorePlace } from './store-place.ts';
 import { createResident, type Resident } from './resident.ts';
-import { campaignProfile, campaignTools, createCampaignMind } from './workload.ts';
+import { campaignProfile, campaignTools, createCampaignMind, type Work } from './workload.ts';
 
 const readyMs = 120_000;
 const drainMs = 3_000;
+const defaultCallMs = 25;
 const stopMs = drainMs + 6_000;
 
 /** What a campaign needs of its arena. */
@@ -31,6 +32,10 @@ export interface ArenaOptions {
   readonly store: StoreChoice;
   /** Turns of a run. */
   readonly turns: number;
+  /** `mixed` when absent. */
+  readonly work?: Work;
+  /** How long model and tools take, in milliseconds; 25 when absent. */
+  readonly callMs?: number;
   /** Worker processes of each pool; 1 when absent. */
   readonly workersEach?: number;
   /** Stands before the scripted mind, to spoil what it says. */
@@ -107,13 +112,13 @@ async function openPool(context: CampaignContext, pool: PoolName, env: Env): Pro
       return null;
     }
   };
+  const isReady = async (): Promise<true | null> => ((await health())?.ok === true ? true : null);
   const supervisor = createResident(`supervisor ${pool}`, async () => {
     const ownEnv = { ...env, LONGHAUL_POOLS: pool, LONGHAUL_HEALTH_PORT: String(healthPort) };
     const part = await startBenchPart(
       { ...context, profileDirectory: null },
       { name: pool, args: ['workers/main.ts'], env: ownEnv },
     );
-    const isReady = async (): Promise<true | null> => ((await health())?.ok === true ? true : null);
     const patience = { signal: context.signal, limitMs: readyMs, what: `the start of pool ${pool}` };
     await waitForPart(part, waitFor(isReady, patience, 50), readyMs);
     return { pid: part.pid, exited: part.exited, stop: () => part.stop(stopMs) };
@@ -144,7 +149,8 @@ export async function withArena<T>(
   await using ends = new AsyncDisposableStack();
   const corpus = await startCorpusServer({ pagesFile: join(demoCorpusFolder, 'pages.jsonl') });
   ends.defer(() => corpus.close());
-  const scripted = createCampaignMind(options.turns, corpus.host);
+  const { turns, work = 'mixed', callMs = defaultCallMs } = options;
+  const scripted = createCampaignMind({ turns, work, callMs, corpusHost: corpus.host });
   const model = await startModelServer({ mode: options.spoil?.(scripted) ?? scripted });
   ends.defer(() => model.close());
   const tools = await startToolServer({});
@@ -185,5 +191,6 @@ export async function withArena<T>(
   const storage = await openStorage(store.direct);
   const residents = [engine, ...(store.server === null ? [] : [store.server]), ...hands];
   const places = { apiUrl, engine, api, pools, store, storage, model, tools, mark, sandboxDirectory, residents };
-  return use({ context, ...places });
+  // Awaited here: the arena stands until it is done.
+  return await use({ context, ...places });
 }

@@ -14,9 +14,9 @@ export interface Verdict {
   readonly lost: number;
   /** Requests that arrived after their slot was recorded. */
   readonly repeated: number;
-  /** Model requests beyond one a recorded call. */
+  /** Model requests beyond the first one of a call. */
   readonly extraModelCalls: number;
-  /** Tool requests beyond one a recorded call. */
+  /** Tool requests beyond the first one of a call. */
   readonly extraToolCalls: number;
   /** Steps whose outcome nobody knows, told to the model as such. */
   readonly outcomeUnknown: number;
@@ -46,17 +46,21 @@ export async function judgeRun(arena: Arena, { id, run, seen }: WatchedRun): Pro
   }
   problems.push(...(await findStraySlots(arena, run, steps.length)), ...(await findBrokenContents(arena, run, steps)));
   problems.push(...findWrongEffects(arena, calls));
-  const isModel = ({ record }: RecordedStep): boolean => record.kind === 'model' && record.requestDigest !== null;
   return {
     digest: outcome === null ? null : digest,
     steps: steps.length,
     lost: seen.filter((each, seq) => steps[seq]?.digest !== each).length,
     repeated: countRepeated(run, steps, [...modelRequests, ...toolRequests]),
-    extraModelCalls: modelRequests.length - steps.filter(isModel).length,
-    extraToolCalls: toolRequests.length - calls.size,
+    extraModelCalls: countExtra(modelRequests),
+    extraToolCalls: countExtra(toolRequests),
     outcomeUnknown: steps.filter(({ record }) => record.failure?.type === 'Tool.OutcomeUnknown').length,
     problems: problems.map((problem) => `run ${id}: ${problem}`),
   };
+}
+
+/** Requests beyond the first one of each step. */
+function countExtra(requests: readonly { readonly stepKey: string | null }[]): number {
+  return requests.length - new Set(requests.map(({ stepKey }) => stepKey)).size;
 }
 
 /** Calls of the tool server by their step key. */

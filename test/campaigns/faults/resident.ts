@@ -1,5 +1,3 @@
-import { AppError } from '../../../domain/errors.ts';
-
 /** A process under a resident's name: what is left of it once it is gone settles `exited`. */
 export interface Incarnation {
   readonly pid: number;
@@ -37,9 +35,11 @@ export function createResident(name: string, launch: () => Promise<Incarnation>)
   const launchOnce = async (): Promise<void> => {
     const next = await launch();
     current = next;
-    void next.exited.then(() => {
-      if (current === next) current = null;
-    });
+    void forgetAt(next);
+  };
+  const forgetAt = async (incarnation: Incarnation): Promise<void> => {
+    await incarnation.exited;
+    if (current === incarnation) current = null;
   };
   return {
     name,
@@ -60,11 +60,4 @@ export function createResident(name: string, launch: () => Promise<Incarnation>)
       await current?.stop();
     },
   };
-}
-
-/** @throws AppError `Engine.Unavailable` when a resident that is needed is down */
-export function pidOf(resident: Resident): number {
-  const pid = resident.pid();
-  if (pid === null) throw new AppError('Engine.Unavailable', { what: `${resident.name} is down` });
-  return pid;
 }

@@ -14,15 +14,15 @@ export const effectfulQuestion = 'How often does each call take effect in the wo
 /** Name of the agent of the campaigns. */
 export const agentName = 'campaign';
 
-/** How long model and tools take, in milliseconds: long enough for a fault to meet a call in flight. */
-const callMs = 25;
-
 /** Tools of the tool server by name, with their effect class. */
 export const campaignTools = { echo: 'read', slow: 'read', keyed: 'keyed', unkeyed: 'unkeyed' } as const;
 
+function tool(name: keyof typeof campaignTools, values: Readonly<Record<string, unknown>>) {
+  return { server: 'campaign', tool: name, arguments: { ...values } };
+}
+
 /** Mostly the tools pool, which is the quickest; reading, search and the sandbox between. */
-function steadyTools(corpusHost: string) {
-  const tool = (name: string, args: object) => ({ server: 'campaign', tool: name, arguments: { ...args } });
+function steadyTools({ corpusHost, callMs }: Pick<MindOptions, 'corpusHost' | 'callMs'>) {
   const pages = loadPages(join(demoCorpusFolder, 'pages.jsonl'), corpusHost);
   const search = {
     server: 'search_and_scrape_webpage',
@@ -47,12 +47,25 @@ function steadyTools(corpusHost: string) {
   return [create, ...cycle];
 }
 
+/** What the steady task calls: every kind of tool, or the same call again and again, so that all replies are equally long. */
+export type Work = 'mixed' | 'uniform';
+
+/** What the campaigns' mind is made of. */
+export interface MindOptions {
+  readonly turns: number;
+  readonly corpusHost: string;
+  readonly work: Work;
+  /** How long model and tools take, in milliseconds: long enough for a fault to meet a call in flight. */
+  readonly callMs: number;
+}
+
 /** A mind that plays each task its own scenario. */
-export function createCampaignMind(turns: number, corpusHost: string): ModelMind {
+export function createCampaignMind(options: MindOptions): ModelMind {
+  const { turns, callMs, work } = options;
   const common = { generate: 'loop', delayMs: callMs, turns, final: { text: 'Done.\n\\boxed{done}' } } as const;
-  const steady: ScenarioInput = { ...common, tools: steadyTools(corpusHost) };
-  const unkeyed = { server: 'campaign', tool: 'unkeyed', arguments: { ms: callMs } };
-  const effectful: ScenarioInput = { ...common, tools: [unkeyed] };
+  const tools = work === 'mixed' ? steadyTools(options) : [tool('echo', { note: 'the same in every turn' })];
+  const steady: ScenarioInput = { ...common, tools };
+  const effectful: ScenarioInput = { ...common, tools: [tool('unkeyed', { ms: callMs })] };
   const minds = { steady: createScriptedMind(steady), effectful: createScriptedMind(effectful) };
   return {
     modelName: minds.steady.modelName,
