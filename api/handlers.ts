@@ -66,6 +66,7 @@ function createWriteHandlers(ports: EventsPorts, viewer: RunViewer) {
         rawBody,
         key,
         path: '/v1/research',
+        priorityClass: body.data.priority ?? 'batch',
         toManifest: (record) => toNewManifest(api, body.data, record),
       });
       const { run, manifest, replayed } = submitted;

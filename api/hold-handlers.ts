@@ -117,6 +117,8 @@ function createForkHandlers(ports: HoldPorts) {
       rawBody,
       key,
       path,
+      // A person waits for what they forked.
+      priorityClass: 'interactive',
       toManifest: ({ runId, createdAt }) =>
         toForkManifest(ports.api, { source, body, runId, now: new Date(createdAt) }),
     });

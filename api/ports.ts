@@ -6,6 +6,8 @@ import type { HistoryArchive } from '../activities/storage/history-archive.ts';
 import type { HistoryReader } from '../activities/storage/history-reader.ts';
 import type { Hold } from '../domain/holds.ts';
 import type { RunRef } from '../domain/ids.ts';
+import { toEntryQueue } from '../domain/pool/lanes.ts';
+import type { PriorityClass } from '../domain/pool/priority.ts';
 import type { Profile } from '../domain/profile.ts';
 import type { PoolName, ToolDefinition } from '../domain/tools.ts';
 
@@ -28,6 +30,8 @@ export interface StartRequest {
   readonly manifestDigest: string;
   readonly profile: string;
   readonly question: string;
+  /** Who waits for the run: its order among others at the model pool. */
+  readonly priorityClass: PriorityClass;
 }
 
 /** An activity that is not done. */
@@ -181,5 +185,6 @@ export interface ApiPorts {
 
 /** The pool behind a task queue's name; null for a queue that is none of ours. */
 export function toPool(taskQueue: string, prefix: string, pools: readonly PoolName[]): PoolName | null {
+  if (taskQueue === toEntryQueue(prefix)) return 'model';
   return pools.find((pool) => taskQueue === `${prefix}${pool}`) ?? null;
 }

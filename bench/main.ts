@@ -3,15 +3,18 @@ import { z } from 'zod';
 import { AppError, toAppError } from '../domain/errors.ts';
 import { poolNames } from '../domain/tools.ts';
 import { type BenchContext, openBenchContext } from './support/bench-context.ts';
-import { describeEnvironment } from './support/environment.ts';
+import { describeEnvironment, describeMachine } from './support/environment.ts';
 import { runHistoryBench } from './history/history-bench.ts';
+import { runOverloadBench } from './overload/overload-bench.ts';
+import { runPrefillBench } from './prefill/prefill-bench.ts';
 import { type OverheadOptions, runOverheadBench } from './overhead/overhead-bench.ts';
+import { describeRoutingEnvironment, runRoutingBench } from './routing/routing-bench.ts';
 import { runReadingBench } from './reading/reading-bench.ts';
 import { type RecoveryOptions, runRecoveryBench } from './recovery/recovery-bench.ts';
 
 const count = z.coerce.number().int().min(1).max(100_000);
 const argumentsSchema = z.strictObject({
-  name: z.enum(['history', 'overhead', 'recovery', 'reading']),
+  name: z.enum(['history', 'overhead', 'recovery', 'reading', 'prefill', 'overload', 'routing']),
   json: z.boolean().default(false),
   turns: count.optional(),
   pairs: count.optional(),
@@ -19,6 +22,8 @@ const argumentsSchema = z.strictObject({
   'run-turns': count.optional(),
   'run-pairs': count.optional(),
   kills: count.optional(),
+  seed: z.coerce.number().int().min(0).max(4_294_967_295).optional(),
+  seeds: z.coerce.number().int().min(1).max(100).optional(),
   pools: z
     .string()
     .transform((text) => text.split(','))
@@ -35,7 +40,7 @@ interface BenchResult {
   readonly violations: readonly string[];
 }
 
-const usage = `Usage: npm run bench -- <history|overhead|recovery|reading> [--json] [options]; bench/README.md names the options of each.`;
+const usage = `Usage: npm run bench -- <history|overhead|recovery|reading|prefill|overload|routing> [--json] [options]; bench/README.md names the options of each.`;
 
 function readArguments(): Arguments {
   const text = { type: 'string' } as const;
@@ -47,6 +52,8 @@ function readArguments(): Arguments {
     'run-turns': text,
     'run-pairs': text,
     kills: text,
+    seed: text,
+    seeds: text,
     pools: text,
     'cpu-prof': text,
   } as const;
@@ -75,13 +82,43 @@ function toRecoveryOptions(values: Arguments): RecoveryOptions {
   return { kills: values.kills ?? 10, pools: values.pools ?? poolNames };
 }
 
-const benches: Readonly<Record<Arguments['name'], (context: BenchContext, values: Arguments) => Promise<BenchResult>>> =
-  {
-    history: (context, values) => runHistoryBench(context, { turns: values.turns ?? 600, pairs: values.pairs ?? 3 }),
-    overhead: (context, values) => runOverheadBench(context, toOverheadOptions(values)),
-    recovery: (context, values) => runRecoveryBench(context, toRecoveryOptions(values)),
-    reading: (context) => runReadingBench(context),
-  };
+interface Bench {
+  readonly run: (context: BenchContext, values: Arguments) => Promise<BenchResult>;
+  /** What it was measured on; a simulated bench needs no engine. */
+  readonly environment: () => Promise<object>;
+}
+
+const benches: Readonly<Record<Arguments['name'], Bench>> = {
+  history: {
+    run: (context, values) => runHistoryBench(context, { turns: values.turns ?? 600, pairs: values.pairs ?? 3 }),
+    environment: describeEnvironment,
+  },
+  overhead: {
+    run: (context, values) => runOverheadBench(context, toOverheadOptions(values)),
+    environment: describeEnvironment,
+  },
+  recovery: {
+    run: (context, values) => runRecoveryBench(context, toRecoveryOptions(values)),
+    environment: describeEnvironment,
+  },
+  reading: {
+    run: (context) => runReadingBench(context),
+    environment: describeEnvironment,
+  },
+  prefill: {
+    run: (context, values) => runPrefillBench(context, { turns: values.turns ?? 600, seed: values.seed ?? 7 }),
+    environment: describeMachine,
+  },
+  overload: {
+    run: (context, values) => runOverloadBench(context, { seeds: values.seeds ?? 5 }),
+    environment: describeMachine,
+  },
+  routing: {
+    run: (context, values) =>
+      runRoutingBench(context, { replicas: 8, runs: values.runs ?? 16, turns: values.turns ?? 40 }),
+    environment: describeRoutingEnvironment,
+  },
+};
 
 /** As shells tell of SIGINT. */
 const interruptedExit = 130;
@@ -101,10 +138,11 @@ async function main(): Promise<number> {
   const profileDirectory = values['cpu-prof'] ?? null;
   const { context, close } = await openBenchContext({ signal: controller.signal, profileDirectory });
   try {
-    const result = await benches[values.name](context, values);
+    const bench = benches[values.name];
+    const result = await bench.run(context, values);
     for (const violation of result.violations) context.report(`broken: ${violation}`);
     context.report(result.ok ? 'every bound is kept' : `${result.violations.length} bounds are broken`);
-    const environment = await describeEnvironment();
+    const environment = await bench.environment();
     process.stdout.write(`${JSON.stringify({ ...result, environment }, null, values.json ? 0 : 2)}\n`);
     return result.ok ? 0 : 1;
   } catch (error) {

@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { type CommandContext, type CommonOptions, createCommandContext } from './command-context.ts';
 import { cancelRun } from './commands/cancel.ts';
 import { listRuns, type ListOptions } from './commands/list.ts';
@@ -9,25 +9,13 @@ import { addHoldCommands, addRecordCommands } from './hold-commands.ts';
 import { addDecide } from './decide-command.ts';
 import { addDevelopmentCommands } from './development-commands.ts';
 import { addInspectionCommands } from './inspection-commands.ts';
+import { positiveNumber, wholeNumber } from './numbers.ts';
+import { addPoolCommands } from './pool-commands.ts';
 import { parseRunId } from './run-id.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Takes the exit code of the command that ran. */
 export type SetExitCode = (code: number) => void;
-
-function whole(min: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= min) return value;
-    throw new InvalidArgumentError(`expected a whole number of at least ${min}.`);
-  };
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (/^\d+(\.\d+)?$/.test(text) && value > 0) return value;
-  throw new InvalidArgumentError('expected a number above 0, such as 2.50.');
-}
 
 /** The command line: every command, with its help. Errors of usage are thrown, and nothing is written but through `terminal`. */
 export function createProgram(terminal: Terminal, setExitCode: SetExitCode): Command {
@@ -52,6 +40,7 @@ export function createProgram(terminal: Terminal, setExitCode: SetExitCode): Com
   addRecordCommands(program, { own, limited, run });
   addDevelopmentCommands(program, terminal, setExitCode);
   addInspectionCommands(program, terminal, setExitCode);
+  addPoolCommands(program, terminal, setExitCode);
   addDecide(program, setExitCode);
   return program;
 }
@@ -69,11 +58,15 @@ function own(command: Command): Command {
 /** The limits of a run, which may be lowered from the profile's. */
 function limited(command: Command): Command {
   return command
-    .option('--max-turns <n>', 'model turns at most', whole(1))
-    .option('--max-tool-calls <n>', 'tool calls at most', whole(0))
-    .option('--max-tokens <n>', 'tokens at most, prompts included', whole(1))
-    .option('--max-cost-usd <amount>', 'money at most', positive)
-    .option('--max-wall-seconds <n>', 'time at most; time that it stands still for people does not count', whole(1));
+    .option('--max-turns <n>', 'model turns at most', wholeNumber(1))
+    .option('--max-tool-calls <n>', 'tool calls at most', wholeNumber(0))
+    .option('--max-tokens <n>', 'tokens at most, prompts included', wholeNumber(1))
+    .option('--max-cost-usd <amount>', 'money at most', positiveNumber)
+    .option(
+      '--max-wall-seconds <n>',
+      'time at most; time that it stands still for people does not count',
+      wholeNumber(1),
+    );
 }
 
 function addResearch(program: Command, run: Run): void {
@@ -92,19 +85,19 @@ function addResearch(program: Command, run: Run): void {
 function addRunCommands(program: Command, run: Run): void {
   own(program.command('list'))
     .description('list runs, newest first')
-    .option('--limit <n>', 'runs on a page, 1 to 100', whole(1))
+    .option('--limit <n>', 'runs on a page, 1 to 100', wholeNumber(1))
     .option('--after <run>', 'go on after this run', parseRunId)
     .option('--status <status>', 'only runs of this status, such as in_progress')
     .action((options: ListOptions & CommonOptions) => run(options, (context) => listRuns(context, options)));
   own(program.command('show <run>'))
     .description("show how a run stands, and each recorded step's request and observation")
-    .option('--step <n>', 'only this step, with all of its text', whole(0))
+    .option('--step <n>', 'only this step, with all of its text', wholeNumber(0))
     .action((id: string, options: ShowOptions & CommonOptions) =>
       run(options, (context) => showRun(context, parseRunId(id), options)),
     );
   own(program.command('events <run>'))
     .description('follow the events of a run to its end')
-    .option('--after <n>', 'only events after this number', whole(0))
+    .option('--after <n>', 'only events after this number', wholeNumber(0))
     .action((id: string, options: { readonly after?: number } & CommonOptions) =>
       run(options, (context) =>
         watchRun(context, { id: parseRunId(id), after: options.after ?? null, jsonEvents: true, check: true }),

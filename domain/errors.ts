@@ -33,6 +33,8 @@ export const failures = {
   'Model.Unavailable': { retry: 'wait', http: 503, title: 'model unavailable' },
   'Model.Timeout': { retry: 'fault', http: 504, title: 'model too slow' },
   'Model.StreamCut': { retry: 'fault', http: 502, title: 'model stream cut short' },
+  'Model.Degenerate': { retry: 'fault', http: 502, title: 'model repeats itself' },
+  'Model.PoolFull': { retry: 'wait', http: 503, title: 'model pool full' },
   'Model.Failed': { retry: 'fault', http: 502, title: 'model server error' },
   'Model.Refused': { retry: 'never', http: 502, title: 'model refused the request' },
   'Model.Auth': { retry: 'never', http: 502, title: 'model refused the credentials' },

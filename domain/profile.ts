@@ -7,6 +7,18 @@ const samplingSchema = z.strictObject({
   topP: z.number().gt(0).max(1),
   /** 1 is not sent. Source: `conf/llm/qwen-3` of MiroThinker. */
   repetitionPenalty: z.number().gt(0).max(2),
+  /**
+   * Ends a reply that says the same again and again, where the server can; absent: not asked for.
+   *
+   * Source: vLLM's `repetition_detection`: a pattern of so many tokens, so many times in a row.
+   */
+  repetitionDetection: z
+    .strictObject({
+      maxPatternTokens: z.int().min(1).max(1_024),
+      minPatternTokens: z.int().min(1).max(1_024),
+      minCount: z.int().min(2).max(1_024),
+    })
+    .optional(),
 });
 
 /** The model that thinks. */

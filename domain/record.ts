@@ -30,6 +30,8 @@ const modelFactsSchema = z.strictObject({
   /** What the reply asks for: see `ModelReceipt`. */
   stop: z.enum(['calls', 'end', 'malformed', 'length']),
   model: z.string(),
+  /** Replica of the model pool that answered, where the run's prefix is now; absent outside a pool. */
+  replica: z.string().min(1).max(120).optional(),
   /** The audit chain over the records before this one, as the run's decisions held it. */
   head: digestSchema,
 });

@@ -13,14 +13,15 @@ import { createLogger } from './compose/logger.ts';
 import { openStorage } from './compose/storage.ts';
 import { loadTemporalConfig } from './compose/temporal.ts';
 import { findFreeMetricsPort } from './metrics-port.ts';
-import type { Pool, PoolContext } from './pools/pool.ts';
+import type { Pool, PoolContext, PoolLane } from './pools/pool.ts';
+import { serveMetrics } from './serve-metrics.ts';
 import { exitRefused, internalNames, supervisorMessageSchema, type WorkerMessage } from './supervision.ts';
 import { loadBundle } from './workflow-bundle.ts';
 
 /** Each pool's code is loaded only in a process that serves it: a worker must be back within a second of a crash. */
 const poolFactories: Readonly<Record<PoolName, (context: PoolContext) => Promise<Pool>>> = {
   orchestrator: async (context) => (await import('./pools/orchestrator.ts')).createOrchestratorPool(context),
-  model: async (context) => (await import('./pools/model.ts')).createModelPool(context),
+  model: async (context) => await (await import('./pools/model.ts')).createModelPool(context),
   web: async (context) => (await import('./pools/web.ts')).createWebPool(context),
   sandbox: async (context) => (await import('./pools/sandbox.ts')).createSandboxPool(context),
   tools: async (context) => (await import('./pools/tools.ts')).createToolsPool(context),
@@ -59,11 +60,26 @@ async function workflowOptions(): Promise<Partial<WorkerOptions>> {
   };
 }
 
+/** The queues of a pool, each with a worker of its own; slots that a lane gives itself replace the configured ones. */
+function toLanes(config: WorkerConfig, name: PoolName, pool: Pool): readonly PoolLane[] {
+  return pool.lanes ?? [{ taskQueue: toTaskQueue(config.queuePrefix, name), options: {}, interceptors: [] }];
+}
+
+function toLaneOptions(shared: Omit<WorkerOptions, 'taskQueue'>, lane: PoolLane): Omit<WorkerOptions, 'taskQueue'> {
+  const { maxConcurrentActivityTaskExecutions: slots, interceptors, ...rest } = shared;
+  return {
+    ...rest,
+    ...(lane.options.tuner === undefined && slots !== undefined ? { maxConcurrentActivityTaskExecutions: slots } : {}),
+    ...lane.options,
+    interceptors: { ...interceptors, activity: [...(interceptors?.activity ?? []), ...lane.interceptors] },
+  };
+}
+
 async function start(config: WorkerConfig): Promise<void> {
-  const metricsPort = await findFreeMetricsPort();
+  const enginePort = await findFreeMetricsPort();
   Runtime.install({
     shutdownSignals: [],
-    telemetryOptions: { metrics: { prometheus: { bindAddress: `127.0.0.1:${metricsPort}` } } },
+    telemetryOptions: { metrics: { prometheus: { bindAddress: `127.0.0.1:${enginePort}` } } },
     logger: { ...silentLogger, warn: logEngine('warn'), error: logEngine('error') },
   });
   const temporal = loadTemporalConfig(process.env);
@@ -80,33 +96,40 @@ async function start(config: WorkerConfig): Promise<void> {
   const served = await Promise.all(
     config.pools.map(async (name) => {
       const pool = await poolFactories[name](context);
-      const worker = await Worker.create({
+      const shared = {
         ...toWorkerOptions(config, name),
         ...(name === 'orchestrator' ? await workflowOptions() : {}),
         connection,
         namespace,
-        taskQueue: toTaskQueue(config.queuePrefix, name),
         activities: pool.activities,
-      });
-      return { pool, worker };
+      };
+      const workers = await Promise.all(
+        toLanes(config, name, pool).map((lane) =>
+          Worker.create({ ...toLaneOptions(shared, lane), taskQueue: lane.taskQueue }),
+        ),
+      );
+      return { pool, workers };
     }),
+  );
+  const workers = served.flatMap((each) => each.workers);
+  const metricsPort = await serveMetrics(
+    enginePort,
+    served.flatMap(({ pool }) => pool.metrics ?? []),
   );
   const begun = new Promise<void>((resolve) => {
     process.on('message', (raw) => {
       const message = supervisorMessageSchema.safeParse(raw);
       if (message.data?.type === 'begin') resolve();
       if (message.data?.type !== 'drain') return;
-      for (const { worker } of served) if (worker.getState() === 'RUNNING') worker.shutdown();
+      for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
     });
   });
   // Else only an orderly exit would keep it, and the next start after a crash would compile everything again.
   if (!isProven) flushCompileCache();
   send({ type: 'prepared', metricsPort });
   await begun;
-  const running = served.map(({ pool, worker }) => {
-    pool.begin();
-    return worker.run();
-  });
+  for (const { pool } of served) pool.begin();
+  const running = workers.map((worker) => worker.run());
   send({ type: 'ready' });
   await Promise.all(running);
   await Promise.all(served.map(({ pool }) => pool.close()));

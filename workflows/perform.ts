@@ -2,6 +2,7 @@ import { isCancellation } from '@temporalio/workflow';
 import { applyGivenUp, applyMessage, applyModel, applyModelFailure } from '../domain/apply-step.ts';
 import { type Action, deadlineMs } from '../domain/decide-next.ts';
 import type { RunEnd } from '../domain/outcome.ts';
+import { isNearEnd } from '../domain/pool/priority.ts';
 import type { StepFailure } from '../domain/record.ts';
 import { closeSlot, isFatal, toFailedRun } from './close.ts';
 import { askPerson } from './holds.ts';
@@ -47,7 +48,11 @@ async function tryModel(shell: RunShell, action: ModelAction): Promise<Tried> {
   const withinMs = timeLeftMs(shell) + (isFinal ? finalGraceMs : 0);
   countEvents(shell, 2);
   try {
-    const model = modelPool({ queuePrefix, withinMs, summary });
+    const { spent, facts } = state;
+    // Nothing was asked of a model yet: the run holds no place in the pool.
+    const isEntry = spent.inputTokens + spent.outputTokens === 0;
+    const nearEnd = isNearEnd({ turns: spent.turns, maxTurns: facts.limits.maxTurns, isFinal });
+    const model = modelPool({ queuePrefix, withinMs, summary, isEntry, isNearEnd: nearEnd });
     const step = { ...shell.run, seq: state.nextSeq, turn };
     const receipt = await model.callModel({ ...step, head: state.head, purpose, firstLive });
     const applied = applyModel(shell.state, action, receipt);

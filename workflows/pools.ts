@@ -1,7 +1,9 @@
-import { type ActivityOptions, proxyActivities } from '@temporalio/workflow';
+import { type ActivityOptions, proxyActivities, workflowInfo } from '@temporalio/workflow';
 import type { RunActivities } from '../activities/runs/contract.ts';
 import type { SandboxActivities } from '../activities/sandbox/contract.ts';
 import type { ModelActivities, ToolActivities } from '../activities/steps/contract.ts';
+import { toEntryQueue } from '../domain/pool/lanes.ts';
+import { toCallPriorityKey } from '../domain/pool/priority.ts';
 import { type PoolName, type ToolPool } from '../domain/tools.ts';
 import { toTaskQueue } from '../domain/receipt.ts';
 
@@ -31,9 +33,26 @@ function stepOptions(pool: Exclude<PoolName, 'orchestrator'>, options: CallOptio
   };
 }
 
-/** The model pool. */
-export function modelPool(options: CallOptions): ModelActivities {
-  return proxyActivities<ModelActivities>(stepOptions('model', options));
+/** What a model call is told beside that. */
+export interface ModelCallOptions extends CallOptions {
+  /** The run's first one: it waits until the pool has room for another context. */
+  readonly isEntry: boolean;
+  /** The run is about to end. */
+  readonly isNearEnd: boolean;
+}
+
+/** The engine's own default, the middle of 1 to 5. */
+const defaultPriorityKey = 3;
+
+/** The model pool. A run's priority comes with its start and holds for all of its tasks. */
+export function modelPool(options: ModelCallOptions): ModelActivities {
+  const { priority } = workflowInfo();
+  const key = toCallPriorityKey(priority?.priorityKey ?? defaultPriorityKey, options.isNearEnd);
+  return proxyActivities<ModelActivities>({
+    ...stepOptions('model', options),
+    ...(options.isEntry ? { taskQueue: toEntryQueue(options.queuePrefix) } : {}),
+    priority: { ...priority, priorityKey: key },
+  });
 }
 
 /** A pool that runs tools. */

@@ -10,7 +10,7 @@ import type { Clock, Holder, StepScope } from '../steps/ports.ts';
 import { renderCall, type RenderedCall } from '../steps/prompt.ts';
 import { toModelReceipt } from '../steps/receipts.ts';
 import { runActivity } from '../steps/run-activity.ts';
-import type { HistoryReader } from '../storage/history-reader.ts';
+import type { HistoryReader, HistoryStep } from '../storage/history-reader.ts';
 import type { TrajectoryStore } from '../storage/trajectory-store.ts';
 import type { ChatPort, ChatReply } from './ports.ts';
 
@@ -42,8 +42,17 @@ async function callModel(ports: ModelPorts, input: ModelStepInput, scope: StepSc
     { slot: input, kind: 'model', turn: input.turn, requestDigest: call.requestDigest, effect: 'read' },
     {
       work: async ({ stepKey, signal, begin }) => {
-        const { messages } = call;
-        const request = { model: manifest.profile.model, messages, stepKey, sessionId: input.runId, begin };
+        const request = {
+          model: manifest.profile.model,
+          messages: call.messages,
+          stepKey,
+          sessionId: input.runId,
+          begin,
+          tenant: input.tenant,
+          home: findHome(history.steps),
+          priorityKey: scope.priorityKey,
+          isLast: purpose === 'final',
+        };
         return toWork(await ports.chat.complete(request, signal), { input, manifest, call });
       },
     },
@@ -51,6 +60,11 @@ async function callModel(ports: ModelPorts, input: ModelStepInput, scope: StepSc
   const text = await ports.trajectory.readText(input.tenant, step, 'reply');
   ports.history.note(input, { record: step.record, digest: step.digest, text });
   return toModelReceipt(ports.trajectory, manifest, step);
+}
+
+/** The replica that answered last: it holds the run's prefix, whichever worker asked it. */
+function findHome(steps: readonly HistoryStep[]): string | null {
+  return steps.findLast(({ record }) => record.model?.replica !== undefined)?.record.model?.replica ?? null;
 }
 
 interface Asked {
@@ -80,6 +94,7 @@ function toWork(reply: ChatReply, asked: Asked): StepWork {
       promptDigest: asked.call.promptDigest,
       stop: toStop(reply, { calls: calls.length, malformed: parsed.malformed }),
       model: reply.model,
+      ...(reply.replica === null ? {} : { replica: reply.replica }),
       head: asked.input.head,
     },
     tool: null,

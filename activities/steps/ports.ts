@@ -28,6 +28,8 @@ export interface StepScope {
   readonly signal: AbortSignal;
   /** Delivery number of this attempt, from 1. */
   readonly delivery: number;
+  /** Of the step's task, 1 (first) to 5. */
+  readonly priorityKey: number;
   /** Would one more fault be the last that this step has? */
   readonly isLastFault: boolean;
   /** Says what the attempt waits for, for `show`; null when it goes on. */

@@ -10,6 +10,9 @@ const heartbeatSchema = z.looseObject({ faults: z.int().min(0) });
 /** Milliseconds between liveness beats; the first one also, so that a short step sends none. */
 const beatEveryMs = 2_000;
 
+/** *Source:* the engine's own default, the middle of 1 to 5. */
+const defaultPriorityKey = 3;
+
 /** How an activity is run. */
 export interface ActivityOptions {
   /** Faults of its class after which a step fails for good; waiting for others is no fault. */
@@ -34,6 +37,7 @@ export async function runActivity<T>(options: ActivityOptions, body: (scope: Ste
     return await body({
       signal: context.cancellationSignal,
       delivery: context.info.attempt,
+      priorityKey: context.info.priority?.priorityKey ?? defaultPriorityKey,
       isLastFault: faults + 1 >= options.maxFaults,
       reportWaiting: (reason) => {
         if (reason === waitingFor) return;

@@ -11,6 +11,7 @@ import {
 import proto from '@temporalio/proto';
 import { AppError } from '../../domain/errors.ts';
 import { toWorkflowId } from '../../domain/ids.ts';
+import { toRunPriority } from '../../domain/pool/priority.ts';
 import { toTaskQueue } from '../../domain/receipt.ts';
 import type { Hold } from '../../domain/holds.ts';
 import type { RunRef } from '../../domain/ids.ts';
@@ -81,7 +82,7 @@ export function createTemporalEngine(ports: { readonly client: Client; readonly 
 
 async function start(
   { client, queuePrefix }: { readonly client: Client; readonly queuePrefix: string },
-  { run, manifestDigest, profile, question }: StartRequest,
+  { run, manifestDigest, profile, question, priorityClass }: StartRequest,
 ): Promise<string | null> {
   const shown = Array.from(question.slice(0, 2 * summaryChars))
     .slice(0, summaryChars)
@@ -95,6 +96,7 @@ async function start(
         workflowIdConflictPolicy: 'USE_EXISTING',
         workflowIdReusePolicy: 'REJECT_DUPLICATE',
         workflowTaskTimeout: '5s',
+        priority: toRunPriority({ priorityClass, tenant: run.tenant }),
         staticSummary: shown,
         memo: { question: shown },
         typedSearchAttributes: [

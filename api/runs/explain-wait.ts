@@ -1,3 +1,5 @@
+import { toEntryQueue } from '../../domain/pool/lanes.ts';
+import { toTaskQueue } from '../../domain/receipt.ts';
 import { type PoolName, poolNames } from '../../domain/tools.ts';
 import { type EngineRun, type PendingActivity, type RunEngine, toPool } from '../ports.ts';
 import { toIso, type WaitingFor } from './run-schemas.ts';
@@ -102,6 +104,14 @@ interface Unclaimed {
 async function explainUnclaimed(facts: Facts, { queue, kind, activity, attempt }: Unclaimed): Promise<Wait> {
   const polledAtMs = await facts.engine.lastPollAtMs(queue, kind);
   const pool = poolOf(facts, queue);
+  if (polledAtMs === null && queue === toEntryQueue(facts.queuePrefix)) {
+    // Workers of a full pool ask for calls of runs that have begun, and for no new run.
+    const callsAtMs = await facts.engine.lastPollAtMs(toTaskQueue(facts.queuePrefix, 'model'), kind);
+    if (callsAtMs !== null) {
+      const message = 'the model pool is full of running trajectories; this run begins when one of them has ended';
+      return { waitingFor: { reason: 'pool_full', message, activity, pool, queue, attempt }, waitUntil: null };
+    }
+  }
   const name = `pool ${pool ?? 'unknown'} (task queue ${queue})`;
   const waitingFor: WaitingFor =
     polledAtMs === null

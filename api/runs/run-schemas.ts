@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { runIdSchema } from '../../domain/ids.ts';
 import { outcomeKindSchema, runStatusSchema, sourceSchema, stopReasonSchema } from '../../domain/outcome.ts';
 import { limitsSchema } from '../../domain/budget.ts';
+import { priorityClassSchema } from '../../domain/pool/priority.ts';
 import { onStepFailureSchema, profileSchema } from '../../domain/profile.ts';
 
 /** Longest question, in bytes of UTF-8. */
@@ -59,6 +60,8 @@ export const submitSchema = z
     /** What happens when a step's attempts ran out; absent: as the profile says. */
     on_step_failure: onStepFailureSchema.nullish(),
     metadata: metadataSchema.nullish(),
+    /** Who waits for it: `interactive` goes before `batch` (the default), `rollout` after it. */
+    priority: priorityClassSchema.nullish(),
   })
   .meta({ id: 'SubmitResearch' });
 export type Submit = z.infer<typeof submitSchema>;
@@ -68,7 +71,7 @@ const shownTime = z.iso.datetime().nullable();
 /** Why a run stands still just now. */
 const waitingForSchema = z
   .strictObject({
-    /** A failure type such as `Model.Unavailable`, `no_worker`, `backlog`; for a person: `paused`, `budget`, `approval`, `decision`. */
+    /** A failure type such as `Model.Unavailable`, `no_worker`, `backlog`, `pool_full`; for a person: `paused`, `budget`, `approval`, `decision`. */
     reason: z.string(),
     message: z.string(),
     activity: z.string().nullable(),

@@ -3,6 +3,7 @@ import { digestJson } from '../../domain/digest.ts';
 import { AppError, toAppError } from '../../domain/errors.ts';
 import { type RunRef, toWorkflowId } from '../../domain/ids.ts';
 import { digestManifest, type RunManifest } from '../../domain/manifest.ts';
+import type { PriorityClass } from '../../domain/pool/priority.ts';
 import type { ApiPorts } from '../ports.ts';
 import { claimKey, type KeyRecord, type KeyScope, readKeyRecord, requireSameBody, toKeyDigest } from './idempotency.ts';
 import { chooseProfile, narrowLimits } from './narrow-profile.ts';
@@ -14,6 +15,8 @@ export interface SubmitRequest {
   readonly rawBody: unknown;
   readonly key: string | null;
   readonly path: string;
+  /** Who waits for the run. */
+  readonly priorityClass: PriorityClass;
   /** The run's manifest. @throws AppError `Input.Invalid` when none can be made of the request */
   readonly toManifest: (record: KeyRecord) => RunManifest | Promise<RunManifest>;
 }
@@ -56,7 +59,7 @@ async function submitOnce(ports: ApiPorts, request: SubmitRequest, scope: KeySco
   const { record, replayed } = await chooseRun(ports, request, scope);
   const run = { tenant: ports.settings.tenant, runId: record.runId };
   const manifest = await standManifest(ports, request, record);
-  await ensureStarted(ports, run, { manifest, replayed });
+  await ensureStarted(ports, run, { manifest, replayed, priorityClass: request.priorityClass });
   return { run, manifest, replayed };
 }
 
@@ -116,11 +119,17 @@ async function standManifest(ports: ApiPorts, request: SubmitRequest, record: Ke
   }
 }
 
+interface StartedManifest {
+  readonly manifest: RunManifest;
+  readonly replayed: boolean;
+  readonly priorityClass: PriorityClass;
+}
+
 /** Starts the workflow unless an earlier walk did: the engine forgets ended runs, so the store is asked first. */
 async function ensureStarted(
   ports: ApiPorts,
   run: RunRef,
-  { manifest, replayed }: { readonly manifest: RunManifest; readonly replayed: boolean },
+  { manifest, replayed, priorityClass }: StartedManifest,
 ): Promise<void> {
   const { engine, trajectory } = ports;
   if (replayed) {
@@ -131,6 +140,7 @@ async function ensureStarted(
     run,
     question,
     profile: profile.name,
+    priorityClass,
     manifestDigest: digestManifest(manifest),
   });
   // The engine answers a repeated start with the current execution, which after a continue-as-new is not the first.

@@ -16,16 +16,19 @@ export interface BenchEnvironment {
   readonly objectStore: string;
 }
 
+/** The machine alone, for benches that simulate. */
+export async function describeMachine(): Promise<Pick<BenchEnvironment, 'node' | 'cores' | 'cpu'>> {
+  return { node: process.versions.node, cores: cpus().length, cpu: cpus()[0]?.model ?? 'unknown' };
+}
+
 /** The versions and settings of this machine. */
 export async function describeEnvironment(): Promise<BenchEnvironment> {
   const load = createRequire(import.meta.url);
   const tool = await ensureTemporal({ env: process.env, report: () => {} });
   return {
-    node: process.versions.node,
+    ...(await describeMachine()),
     temporalServer: tool.version,
     temporalSdk: packageSchema.parse(load('@temporalio/worker/package.json')).version,
-    cores: cpus().length,
-    cpu: cpus()[0]?.model ?? 'unknown',
     database: 'SQLite file, WAL, synchronous=FULL',
     objectStore: 'local directory, fsync on every put',
   };

@@ -50,6 +50,7 @@ export async function openRunClient(
         run,
         question: benchQuestion,
         profile: profile.name,
+        priorityClass: 'batch',
         manifestDigest,
       });
       if (firstExecutionId === null) throw new Error(`run ${run.runId} was there already`);

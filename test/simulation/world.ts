@@ -265,6 +265,7 @@ export class World {
       scope: {
         signal: new AbortController().signal,
         delivery: number,
+        priorityKey: 3,
         isLastFault: false,
         reportWaiting: () => {},
       },

@@ -7,6 +7,7 @@ import { stringify } from 'yaml';
 import { buildManifest } from '../../domain/build-manifest.ts';
 import { type RunRef, toWorkflowId } from '../../domain/ids.ts';
 import type { RunOutcome } from '../../domain/outcome.ts';
+import type { TaskPriority } from '../../domain/pool/priority.ts';
 import type { Profile } from '../../domain/profile.ts';
 import { type PoolName, poolNames } from '../../domain/tools.ts';
 import { toTaskQueue } from '../../domain/receipt.ts';
@@ -80,7 +81,11 @@ export interface House {
   readonly queuePrefix: string;
   readonly processOf: (pool: PoolName) => PoolProcess;
   /** Puts a manifest and starts its run. */
-  readonly submit: (question: string, change?: (profile: Profile) => Profile) => Promise<Submitted>;
+  readonly submit: (
+    question: string,
+    change?: (profile: Profile) => Profile,
+    start?: { readonly tenant?: string; readonly priority?: TaskPriority },
+  ) => Promise<Submitted>;
   readonly close: () => Promise<void>;
 }
 
@@ -124,11 +129,11 @@ export async function openHouse(options: HouseOptions): Promise<House> {
   const processes = await Promise.all(groups.map((pools) => startPool(pools, env)));
   const catalog = loadCatalog(config);
 
-  const submit: House['submit'] = async (question, change = (profile) => profile) => {
+  const submit: House['submit'] = async (question, change = (profile) => profile, start = {}) => {
     const base = catalog.profiles.get('mirothinker-v1.0');
     if (base === undefined) throw new Error('the built-in profile is missing');
     const profile = change({ ...base, tools: [...base.tools, ...testTools] });
-    const run = { tenant: 'default', runId: ulid() };
+    const run = { tenant: start.tenant ?? 'default', runId: ulid() };
     const about = { question, profile, tools: catalog.tools, timeZone: 'UTC', standIn: true, metadata: {} };
     const manifest = buildManifest({ ...run, ...about, now: new Date() });
     const manifestDigest = await storage.trajectory.putManifest(manifest);
@@ -137,6 +142,7 @@ export async function openHouse(options: HouseOptions): Promise<House> {
       taskQueue: toTaskQueue(queuePrefix, 'orchestrator'),
       args: [{ ...run, manifestDigest, queuePrefix, carry: null }],
       workflowTaskTimeout: '5s',
+      ...(start.priority === undefined ? {} : { priority: start.priority }),
     });
     return { run, handle, outcome: () => readOutcome(storage, run, handle) };
   };

@@ -95,6 +95,7 @@ export function aScope(change: Partial<StepScope> = {}): StepScope & { readonly 
   return {
     signal: new AbortController().signal,
     delivery: 1,
+    priorityKey: 3,
     isLastFault: false,
     reportWaiting: (reason) => {
       waits.push(reason);

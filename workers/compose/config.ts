@@ -92,6 +92,7 @@ const workerEnvSchema = z.object({
   LONGHAUL_STANDBY: z.enum(['0', '1']).default('1'),
   OPENAI_BASE_URL: urlSchema.optional(),
   OPENAI_API_KEY: z.string().min(1).optional(),
+  LONGHAUL_MODEL_POOLS_FILE: z.string().min(1).optional(),
   LONGHAUL_READER: z.enum(['model', 'extractive']).default('model'),
   SERPER_API_KEY: z.string().min(1).optional(),
   SERPER_BASE_URL: urlSchema.optional(),
@@ -145,6 +146,8 @@ export interface WorkerConfig {
   readonly standby: boolean;
   readonly modelBaseUrl: string | null;
   readonly modelApiKey: Secret | null;
+  /** YAML file of the model pools; null: the one server of `modelBaseUrl`. */
+  readonly modelPoolsFile: string | null;
   readonly reader: 'model' | 'extractive';
   /** Whom to search with, in this order; a provider of the web has a key or an address of its own, or both. */
   readonly search: readonly SearchConfig[];
@@ -188,6 +191,7 @@ const knownNames: ReadonlySet<string> = new Set([
   'LONGHAUL_API_URL',
   'LONGHAUL_TEMPORAL_CLI',
   'LONGHAUL_VERSITYGW',
+  'LONGHAUL_INFERENCE_SIM',
   'LONGHAUL_DATA_DIR',
   'LONGHAUL_TEMPORAL_PORT',
   'LONGHAUL_UI_PORT',
@@ -238,10 +242,12 @@ function checkPools(env: WorkerEnv): string[] {
   const require = (condition: boolean, text: string) => {
     if (!condition) problems.push(text);
   };
-  require(!pools.has('model') ||
+  const hasModel =
     env.OPENAI_BASE_URL !== undefined ||
-    env.OPENAI_API_KEY !==
-      undefined, 'OPENAI_BASE_URL: missing; the model pool needs the address of a model server, such as http://127.0.0.1:8000/v1, or OPENAI_API_KEY for OpenAI itself');
+    env.OPENAI_API_KEY !== undefined ||
+    env.LONGHAUL_MODEL_POOLS_FILE !== undefined;
+  require(!pools.has('model') ||
+    hasModel, 'OPENAI_BASE_URL: missing; the model pool needs the address of a model server, such as http://127.0.0.1:8000/v1, OPENAI_API_KEY for OpenAI itself, or LONGHAUL_MODEL_POOLS_FILE for several servers');
   require(!pools.has('web') ||
     toSearch(env).length >
       0, 'SERPER_API_KEY: missing; the web pool searches with Serper, Brave, Tavily, Exa or SearXNG, or offline with LONGHAUL_CORPUS=FOLDER');
@@ -250,9 +256,7 @@ function checkPools(env: WorkerEnv): string[] {
     require(known.has(name), `LONGHAUL_SEARCH: ${name} is named, but ${searchVariables[name]} is missing`);
   require(!pools.has('web') ||
     env.LONGHAUL_READER === 'extractive' ||
-    env.OPENAI_BASE_URL !== undefined ||
-    env.OPENAI_API_KEY !==
-      undefined, 'OPENAI_BASE_URL: missing; the web pool reads pages with a model, or without one with LONGHAUL_READER=extractive');
+    hasModel, 'OPENAI_BASE_URL: missing; the web pool reads pages with a model, or without one with LONGHAUL_READER=extractive');
   require(env.LONGHAUL_CORPUS === undefined ||
     env.LONGHAUL_CORPUS_HOST !==
       undefined, 'LONGHAUL_CORPUS_HOST: missing; the host:port that serves the pages of LONGHAUL_CORPUS');
@@ -280,6 +284,7 @@ export function loadWorkerConfig(env: Environment): WorkerConfig {
     standby: parsed.LONGHAUL_STANDBY === '1',
     modelBaseUrl: parsed.OPENAI_BASE_URL ?? null,
     modelApiKey: toSecret(parsed.OPENAI_API_KEY),
+    modelPoolsFile: parsed.LONGHAUL_MODEL_POOLS_FILE ?? null,
     reader: parsed.LONGHAUL_READER,
     search: toSearch(parsed),
     pages: parsed.LONGHAUL_PAGES,

@@ -1,4 +1,5 @@
 import type { Client } from '@temporalio/client';
+import type { ActivityInterceptorsFactory, WorkerOptions } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import type { Holder, Clock } from '../../activities/steps/ports.ts';
 import type { BlobStore } from '../../activities/storage/blob-store.ts';
@@ -32,10 +33,21 @@ export function toStepPorts({ storage, history, holder }: PoolContext): {
   return { trajectory, blobs, history, clock: systemClock, holder };
 }
 
+/** A task queue that a pool serves, beside how all are served. */
+export interface PoolLane {
+  readonly taskQueue: string;
+  readonly options: Partial<WorkerOptions>;
+  readonly interceptors: readonly ActivityInterceptorsFactory[];
+}
+
 /** A pool as a worker serves it. */
 export interface Pool {
   /** Activity functions by name. */
   readonly activities: object;
+  /** The queues that it serves; absent: the one that is named after it. */
+  readonly lanes?: readonly PoolLane[];
+  /** Its own metrics, as Prometheus reads them; absent: none. */
+  readonly metrics?: () => Promise<string>;
   /** Called once, when the worker begins to poll. */
   readonly begin: () => void;
   /** Ends what the pool started beside its activities. */

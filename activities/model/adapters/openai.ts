@@ -1,8 +1,11 @@
 import type { OpenAI } from 'openai';
 import { AppError } from '../../../domain/errors.ts';
-import type { TokenUsage } from '../../../domain/usage.ts';
+import type { ModelPool } from '../../../domain/pool/pool-config.ts';
 import type { ChatPort, ChatReply, ChatRequest } from '../ports.ts';
+import { type ChatBody, type ServerHabits, toChatBody } from './chat-body.ts';
 import { toModelError } from './openai-errors.ts';
+import { findRefusedFields } from './refused-fields.ts';
+import { ReplyBuilder } from './reply-builder.ts';
 
 /** How long a stream may be silent, in milliseconds. */
 export interface StreamLimits {
@@ -12,67 +15,6 @@ export interface StreamLimits {
 
 /** Source: reliability goals for model calls: first token 120 s, idle 60 s. */
 const defaultStreamLimits: StreamLimits = { firstTokenMs: 120_000, idleMs: 60_000 };
-
-type Chunk = OpenAI.Chat.Completions.ChatCompletionChunk;
-
-/** Fields of a delta that servers add beside OpenAI's own. */
-interface ReasoningDelta {
-  readonly reasoning_content?: string | null;
-  readonly reasoning?: string | null;
-}
-
-/** Gathers a stream into a reply. */
-class ReplyBuilder {
-  text = '';
-  reasoning = '';
-  finish: string | null = null;
-  usage: TokenUsage | null = null;
-  model = '';
-
-  add(chunk: Chunk): void {
-    this.model ||= chunk.model;
-    const choice = chunk.choices[0];
-    if (choice !== undefined) {
-      // Reasoning fields are not in OpenAI's type; every vLLM parser sends one of the two names.
-      const delta = choice.delta as typeof choice.delta & ReasoningDelta;
-      this.text += delta.content ?? '';
-      this.reasoning += delta.reasoning_content ?? delta.reasoning ?? '';
-      this.finish = choice.finish_reason ?? this.finish;
-    }
-    if (chunk.usage !== null && chunk.usage !== undefined) this.usage = toUsage(chunk.usage);
-  }
-
-  build(asked: string): ChatReply {
-    if (this.finish === null) {
-      throw new AppError('Model.StreamCut', {
-        what: `the stream ended after ${this.text.length} characters without a finish reason`,
-      });
-    }
-    if (this.finish !== 'stop' && this.finish !== 'length') {
-      throw new AppError('Model.Failed', { what: `the model ended with finish_reason ${this.finish.slice(0, 40)}` });
-    }
-    return {
-      text: this.text,
-      reasoning: this.reasoning === '' ? null : this.reasoning,
-      finish: this.finish,
-      usage: this.usage,
-      model: this.model === '' ? asked : this.model,
-    };
-  }
-}
-
-function toUsage(usage: NonNullable<Chunk['usage']>): TokenUsage {
-  return {
-    inputTokens: toCount(usage.prompt_tokens),
-    outputTokens: toCount(usage.completion_tokens),
-    cachedTokens: Math.min(toCount(usage.prompt_tokens), toCount(usage.prompt_tokens_details?.cached_tokens)),
-  };
-}
-
-/** Servers leave counts out, whatever the type says. */
-function toCount(value: unknown): number {
-  return typeof value === 'number' && value > 0 ? Math.round(value) : 0;
-}
 
 /** A timer that aborts when the stream is silent for too long; every byte sets it back. */
 function createSilenceLimit(signal: AbortSignal, limits: StreamLimits) {
@@ -89,22 +31,17 @@ function createSilenceLimit(signal: AbortSignal, limits: StreamLimits) {
   };
 }
 
-function toBody(request: ChatRequest): OpenAI.Chat.Completions.ChatCompletionCreateParamsStreaming {
-  const { model, messages } = request;
-  const { temperature, topP, repetitionPenalty } = model.sampling;
-  return {
-    model: model.name,
-    messages: messages.map((message) => ({ role: message.role, content: message.content })),
-    temperature,
-    top_p: topP,
-    // vLLM, SGLang and llama.cpp know this name; the newer one is OpenAI's alone.
-    // oxlint-disable-next-line typescript/no-deprecated
-    max_tokens: model.maxTokens,
-    // A vLLM and SGLang field, unknown to OpenAI's type; 1 is the neutral value and is not sent.
-    ...(repetitionPenalty === 1 ? {} : { repetition_penalty: repetitionPenalty }),
-    stream: true,
-    stream_options: { include_usage: true },
-  };
+/** One streamed call of one server. */
+export interface StreamOptions {
+  readonly client: OpenAI;
+  readonly limits?: StreamLimits;
+}
+
+/** How one call is made. */
+export interface StreamCall {
+  readonly signal: AbortSignal;
+  /** Called at every chunk that arrives. */
+  readonly onByte: () => void;
 }
 
 /** Lets a request leave only when `begin` allows it: the last thing that happens in this process before it does. */
@@ -125,39 +62,88 @@ function createGate(begin: () => void) {
   };
 }
 
+/**
+ * Makes one streamed call and gathers its reply.
+ *
+ * @throws AppError `Model.*`; whatever the signal's owner aborted it with
+ */
+async function streamChat(
+  { client, limits = defaultStreamLimits }: StreamOptions,
+  { body, request }: { readonly body: ChatBody; readonly request: ChatRequest },
+  { signal, onByte }: StreamCall,
+): Promise<ChatReply> {
+  const silence = createSilenceLimit(signal, limits);
+  const reply = new ReplyBuilder();
+  const gate = createGate(request.begin);
+  try {
+    const stream = await client.withOptions({ fetch: gate.fetch }).chat.completions.create(body, {
+      signal: silence.signal,
+      headers: { 'Idempotency-Key': request.stepKey, 'x-upstream-session-id': request.sessionId },
+    });
+    for await (const chunk of stream) {
+      silence.heard();
+      onByte();
+      reply.add(chunk);
+    }
+    if (signal.aborted) throw signal.reason;
+    if (silence.isReached()) throw new AppError('Model.Timeout', { what: 'the stream fell silent' });
+    return reply.build(request.model.name);
+  } catch (error) {
+    if (signal.aborted) throw error;
+    if (gate.refusal() !== null) throw gate.refusal();
+    if (silence.isReached()) {
+      throw new AppError('Model.Timeout', {
+        what: `no byte for ${limits.idleMs / 1_000} s (${limits.firstTokenMs / 1_000} s for the first one)`,
+      });
+    }
+    throw error;
+  } finally {
+    silence.end();
+  }
+}
+
+/** What a server was found to refuse, kept for its later calls. */
+export type RefusedFields = Set<string>;
+
+/**
+ * A call whose body is cut to what the server takes: a field that it refuses is left out, and the call made again at once.
+ *
+ * Each further try has fewer fields, so that there are few; nothing was generated before a refusal.
+ */
+export async function callWithinHabits(
+  options: StreamOptions,
+  {
+    request,
+    served,
+    habits,
+  }: {
+    readonly request: ChatRequest;
+    readonly served: string;
+    readonly habits: Omit<ServerHabits, 'refused'> & { readonly refused: RefusedFields };
+  },
+  call: StreamCall,
+): Promise<ChatReply> {
+  for (;;) {
+    const body = toChatBody(request, served, habits);
+    try {
+      return await streamChat(options, { body, request }, call);
+    } catch (error) {
+      if (call.signal.aborted) throw error;
+      const refused = findRefusedFields(error, body);
+      if (refused.length === 0) throw toModelError(error);
+      for (const name of refused) habits.refused.add(name);
+    }
+  }
+}
+
+/** One server alone has nothing to route by, and one cache for all. */
+const plainSend: ModelPool['send'] = { sessionId: false, cacheSalt: false, priority: false, idSlot: false };
+
 /** A chat port over any OpenAI-compatible server. The client must have `maxRetries: 0`: the engine owns retries. */
-export function createOpenAiChat(options: { readonly client: OpenAI; readonly limits?: StreamLimits }): ChatPort {
-  const limits = options.limits ?? defaultStreamLimits;
+export function createOpenAiChat(options: StreamOptions): ChatPort {
+  const habits = { engine: null, send: plainSend, refused: new Set<string>(), slot: null };
   return {
-    complete: async (request, signal) => {
-      const silence = createSilenceLimit(signal, limits);
-      const reply = new ReplyBuilder();
-      const gate = createGate(request.begin);
-      try {
-        const client = options.client.withOptions({ fetch: gate.fetch });
-        const stream = await client.chat.completions.create(toBody(request), {
-          signal: silence.signal,
-          headers: { 'Idempotency-Key': request.stepKey, 'x-upstream-session-id': request.sessionId },
-        });
-        for await (const chunk of stream) {
-          silence.heard();
-          reply.add(chunk);
-        }
-        if (signal.aborted) throw signal.reason;
-        if (silence.isReached()) throw new AppError('Model.Timeout', { what: 'the stream fell silent' });
-        return reply.build(request.model.name);
-      } catch (error) {
-        if (signal.aborted) throw error;
-        if (gate.refusal() !== null) throw gate.refusal();
-        if (silence.isReached()) {
-          throw new AppError('Model.Timeout', {
-            what: `no byte for ${limits.idleMs / 1_000} s (${limits.firstTokenMs / 1_000} s for the first one)`,
-          });
-        }
-        throw toModelError(error);
-      } finally {
-        silence.end();
-      }
-    },
+    complete: (request, signal) =>
+      callWithinHabits(options, { request, served: request.model.name, habits }, { signal, onByte: () => {} }),
   };
 }

@@ -71,6 +71,13 @@ export function sendJson(response: ServerResponse, status: number, value: unknow
   response.end(body);
 }
 
+/** Answers with plain text. */
+export function sendText(response: ServerResponse, text: string): void {
+  const body = Buffer.from(text);
+  response.writeHead(200, { 'content-type': 'text/plain; charset=utf-8', 'content-length': body.length });
+  response.end(body);
+}
+
 /** A header's value, or null. */
 export function headerOf(request: IncomingMessage, name: string): string | null {
   const value = request.headers[name];

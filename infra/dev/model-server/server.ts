@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { z } from 'zod';
-import { clientSignal, headerOf, readBody, sendJson, startHttpServer } from '../http-server/http-server.ts';
+import { clientSignal, headerOf, readBody, sendJson, sendText, startHttpServer } from '../http-server/http-server.ts';
 import { createRequestLog, type RequestEntry, type RequestLog } from '../http-server/request-log.ts';
 import { type ChatBody, chatBodySchema, type ChatRequest, toChatRequest } from './chat-request.ts';
 import { deliver } from './deliver.ts';
+import { toMetrics } from './metrics.ts';
 import type { ModelMind, ModelReply } from './mind.ts';
 import { cachedTokens, estimateTokens, promptTokens, type Usage } from './usage.ts';
 
@@ -19,6 +20,8 @@ interface ModelFacts {
   readonly bodyBytes: number;
   /** Estimated. */
   readonly promptTokens: number;
+  /** Estimated, too: what a prefix cache would have had. */
+  readonly cachedTokens: number;
   readonly messages: number;
   /** Only with `logBodies`. */
   readonly body?: unknown;
@@ -75,18 +78,19 @@ async function receive(request: IncomingMessage, logBodies: boolean): Promise<Re
     digest: createHash('sha256').update(bytes).digest('hex'),
     bodyBytes: bytes.length,
     promptTokens: chat === null ? 0 : promptTokens(chat.request.messages),
+    cachedTokens: chat === null ? 0 : cachedTokens(chat.request.messages),
     messages: chat?.request.messages.length ?? 0,
     ...(logBodies && body !== null ? { body } : {}),
   };
   return { facts, chat, problem };
 }
 
-function toUsage(request: ChatRequest, reply: ModelReply, estimated: number): Usage {
+function toUsage(reply: ModelReply, estimated: ModelFacts): Usage {
   const calls = reply.toolCalls.reduce((sum, call) => sum + estimateTokens(call.arguments) + 8, 0);
   return {
-    promptTokens: reply.usage.promptTokens ?? estimated,
+    promptTokens: reply.usage.promptTokens ?? estimated.promptTokens,
     completionTokens: reply.usage.completionTokens ?? estimateTokens(reply.text) + calls,
-    cachedTokens: reply.usage.cachedTokens ?? cachedTokens(request.messages),
+    cachedTokens: reply.usage.cachedTokens ?? estimated.cachedTokens,
   };
 }
 
@@ -105,7 +109,7 @@ function createChatHandler(options: ModelServerOptions, log: RequestLog<ModelFac
         response,
         reply,
         signal,
-        usage: toUsage(chat.request, reply, facts.promptTokens),
+        usage: toUsage(reply, facts),
         id: `chatcmpl-${facts.digest.slice(0, 24)}`,
         model: options.mode.modelName,
         stream: chat.body.stream === true,
@@ -119,7 +123,7 @@ function createChatHandler(options: ModelServerOptions, log: RequestLog<ModelFac
   };
 }
 
-/** Starts the OpenAI-compatible server: `/v1/chat/completions`, `/v1/models`, and its log under `/log`. */
+/** Starts the OpenAI-compatible server: `/v1/chat/completions`, `/v1/models`, `/health`, vLLM's `/metrics`, and its log under `/log`. */
 export async function startModelServer(options: ModelServerOptions): Promise<ModelServer> {
   const log = createRequestLog<ModelFacts>(options.logFile);
   const chat = createChatHandler(options, log);
@@ -129,6 +133,8 @@ export async function startModelServer(options: ModelServerOptions): Promise<Mod
     handle: async (request, response) => {
       const route = `${request.method ?? 'GET'} ${new URL(request.url ?? '/', 'http://model').pathname}`;
       if (route === 'POST /v1/chat/completions') return chat(request, response);
+      if (route === 'GET /health') return sendJson(response, 200, {});
+      if (route === 'GET /metrics') return sendText(response, toMetrics(log.entries()));
       if (route === 'GET /log') return sendJson(response, 200, log.entries());
       if (route === 'GET /v1/models') {
         const model = { id: options.mode.modelName, object: 'model', created: 0, owned_by: 'longhaul-development' };

@@ -93,7 +93,7 @@ function toSharedEnv({ host, env, places }: StackFacts): Env {
 /** The model's address and key: for the pools that ask it, and for nobody else. */
 function toModelEnv(host: HostEnv, places: PartPlaces): Env {
   if (places.standInUrl !== null) return { OPENAI_BASE_URL: places.standInUrl };
-  return pick(host, ['OPENAI_BASE_URL', 'OPENAI_API_KEY', ...networkNames]);
+  return pick(host, ['OPENAI_BASE_URL', 'OPENAI_API_KEY', 'LONGHAUL_MODEL_POOLS_FILE', ...networkNames]);
 }
 
 /** Search offline over the corpus, or with Serper; the corpus server is the only address on this machine that may be fetched. */

@@ -31,6 +31,8 @@ const stackEnvSchema = z.object({
   LONGHAUL_API_URL: textSchema.optional(),
   LONGHAUL_TEMPORAL_CLI: textSchema.optional(),
   LONGHAUL_VERSITYGW: textSchema.optional(),
+  LONGHAUL_INFERENCE_SIM: textSchema.optional(),
+  LONGHAUL_MODEL_POOLS_FILE: textSchema.optional(),
 });
 export type StackEnv = z.infer<typeof stackEnvSchema>;
 
@@ -94,5 +96,5 @@ function toRules(env: StackEnv): string[] {
 
 /** Is a real model configured? Without one the rule-based stand-in plays it. */
 export function usesRealModel(env: StackEnv): boolean {
-  return env.OPENAI_BASE_URL !== undefined;
+  return env.OPENAI_BASE_URL !== undefined || env.LONGHAUL_MODEL_POOLS_FILE !== undefined;
 }

@@ -25,6 +25,10 @@ const request = {
   stepKey: 'key-1',
   sessionId: 'session-1',
   begin: () => {},
+  tenant: 'default',
+  home: null,
+  priorityKey: 3,
+  isLast: false,
 };
 const signal = new AbortController().signal;
 const aChunk = { id: '1', object: 'chat.completion.chunk', created: 1, model: 'm' };
@@ -57,6 +61,7 @@ describe('a model call over HTTP', () => {
         finish: 'stop',
         usage: { inputTokens: 100, outputTokens: 9, cachedTokens: 64 },
         model: 'longhaul-scripted',
+        replica: null,
       });
       expect(server.requests()).toMatchObject([{ stepKey: 'key-1', session: 'session-1', model: 'a-model' }]);
       expect(server.requests()[0]?.body).toMatchObject({
