@@ -40,6 +40,8 @@ const toolFactsSchema = z.strictObject({
   callIndex: z.int().min(0),
   /** A page that was fetched, for the list of sources. */
   source: z.strictObject({ url: z.string(), title: z.string().nullable() }).nullable(),
+  /** The sandbox that the call worked in, and its files after it; null for every other tool. */
+  sandbox: z.strictObject({ id: z.string(), treeDigest: digestSchema.nullable() }).nullable(),
 });
 
 /** The failure that a step ended with. */

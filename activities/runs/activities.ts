@@ -119,6 +119,7 @@ async function toClosingDraft(ports: RunPorts, input: CloseStepInput, manifest: 
               modelSeq: input.call.modelSeq,
               callIndex: input.call.callIndex,
               source: null,
+              sandbox: null,
             },
     },
     contents: observation === null ? {} : { observation },

@@ -2,7 +2,9 @@ import { costOf } from '../../domain/budget.ts';
 import { dialectOf } from '../../domain/dialects/for-profile.ts';
 import { digestFields, toCanonicalJson } from '../../domain/digest.ts';
 import { AppError, failures, toAppError } from '../../domain/errors.ts';
+import type { RunRef } from '../../domain/ids.ts';
 import type { RunManifest } from '../../domain/manifest.ts';
+import type { StepRecord } from '../../domain/record.ts';
 import { estimateTokens } from '../../domain/tokens.ts';
 import type { ToolCall, ToolDefinition } from '../../domain/tools.ts';
 import { noUsage, type TokenUsage } from '../../domain/usage.ts';
@@ -22,6 +24,19 @@ export interface ToolContext {
   readonly stepKey: string;
   readonly signal: AbortSignal;
   readonly manifest: RunManifest;
+  readonly around: StepSurroundings;
+}
+
+/** What a tool can see of the steps around its own. */
+export interface StepSurroundings {
+  readonly modelSeq: number;
+  readonly callIndex: number;
+  /** The calls of the same message that stand before this one, in order. */
+  readonly earlierCalls: readonly ToolCall[];
+  /** The record of another slot of the run, of its parent for a fork's prefix; null while it is empty. */
+  readonly recordOf: (seq: number) => Promise<StepRecord | null>;
+  /** Says what the attempt waits for; null when it goes on. */
+  readonly reportWaiting: StepScope['reportWaiting'];
 }
 
 /** What a tool gives. */
@@ -32,6 +47,8 @@ export interface ToolResult {
   readonly source?: { readonly url: string; readonly title: string | null };
   /** Kept beside the observation, for audit and citation. */
   readonly contents?: Pick<StepContents, 'page' | 'raw'>;
+  /** The sandbox that it worked in, and the digest of its files after it; null for no files. */
+  readonly sandbox?: { readonly id: string; readonly treeDigest: string | null };
 }
 
 /** One tool. Throws `Tool.*`, `Sandbox.*` or `Model.*` failures; those that are final become the observation. */
@@ -57,7 +74,7 @@ export function createToolActivities(ports: ToolStepPorts): ToolActivities {
 
 async function callTool(ports: ToolStepPorts, input: ToolStepInput, scope: StepScope) {
   const manifest = await ports.history.readManifest(input);
-  const { call, tool } = await readCall(ports, input, manifest);
+  const { call, tool, earlierCalls } = await readCall(ports, input, manifest);
   const step = await performStep(
     { ledger: ports.trajectory, clock: ports.clock, scope },
     {
@@ -68,19 +85,27 @@ async function callTool(ports: ToolStepPorts, input: ToolStepInput, scope: StepS
       effect: tool.effect,
     },
     async (stepKey) => {
-      const { tenant, runId, seq } = input;
-      const context: ToolContext = { tenant, runId, seq, stepKey, signal: scope.signal, manifest };
+      const { tenant, runId, seq, modelSeq, callIndex } = input;
+      const { signal, reportWaiting } = scope;
+      const recordOf = (other: number) => readRecord(ports, input, other);
+      const around = { modelSeq, callIndex, earlierCalls, recordOf, reportWaiting };
+      const context: ToolContext = { tenant, runId, seq, stepKey, signal, manifest, around };
       return toWork(await attempt(ports.handlers[tool.name], call, { context, scope }), { call, input, manifest });
     },
   );
   return toToolReceipt(ports.trajectory, input.tenant, step);
 }
 
+async function readRecord(ports: ToolStepPorts, run: RunRef, seq: number): Promise<StepRecord | null> {
+  const owner = await ports.history.ownerOf(run, seq);
+  return (await ports.trajectory.readStep({ ...owner, seq }))?.record ?? null;
+}
+
 async function readCall(
   ports: ToolStepPorts,
   input: ToolStepInput,
   manifest: RunManifest,
-): Promise<{ call: ToolCall; tool: ToolDefinition }> {
+): Promise<{ call: ToolCall; tool: ToolDefinition; earlierCalls: readonly ToolCall[] }> {
   const model = await ports.trajectory.readStep({ ...input, seq: input.modelSeq });
   if (model === null) throw new AppError('Storage.Missing', { what: `step ${input.modelSeq} of run ${input.runId}` });
   if (model.digest !== input.modelRecord) {
@@ -88,12 +113,13 @@ async function readCall(
       what: `step ${input.modelSeq} of run ${input.runId} is not the one that asked`,
     });
   }
-  const call = (await readCalls(ports.trajectory, input.tenant, model))[input.callIndex];
+  const calls = await readCalls(ports.trajectory, input.tenant, model);
+  const call = calls[input.callIndex];
   const tool = manifest.tools.find((candidate) => candidate.name === call?.tool);
   if (call === undefined || tool === undefined) {
     throw new AppError('Tool.Unknown', { what: `call ${input.callIndex} of step ${input.modelSeq}` });
   }
-  return { call, tool };
+  return { call, tool, earlierCalls: calls.slice(0, input.callIndex) };
 }
 
 /** Runs the tool; a failure that no further attempt would change is a result. */
@@ -140,6 +166,7 @@ function toWork(
       modelSeq: asked.input.modelSeq,
       callIndex: asked.input.callIndex,
       source: failed ? null : (result.source ?? null),
+      sandbox: failed ? null : (result.sandbox ?? null),
     },
   };
 }

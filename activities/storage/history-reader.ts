@@ -41,6 +41,8 @@ export interface HistoryReader {
   /** The text of a step: from memory, else from the store. */
   readonly textOf: (run: RunRef, step: HistoryStep) => Promise<string>;
   readonly readManifest: (run: RunRef) => Promise<RunManifest>;
+  /** The run that holds a slot: a parent's for the shared prefix of a fork. */
+  readonly ownerOf: (run: RunRef, seq: number) => Promise<RunRef>;
   /** Remembers a step that this process has just recorded, so that the next turn need not read it. */
   readonly note: (run: RunRef, step: HistoryStep) => void;
 }
@@ -151,5 +153,5 @@ export function createHistoryReader(ports: { trajectory: TrajectoryStore; maxRun
     const cached = cache.get(`${run.tenant}/${run.runId}`);
     if (cached !== undefined) append(cached, step);
   };
-  return { read, textOf, readManifest, note };
+  return { read, textOf, readManifest, ownerOf: (run, seq) => ownerOf(readers, run, seq), note };
 }

@@ -39,7 +39,7 @@ async function aTrajectory(fixture: ApiFixture, about: Partial<RunManifest> = {}
     { ...manifest, seq: 0 },
     { record: aRecord(runId, 0), contents: { reply: 'I shall search.', calls: JSON.stringify(calls) } },
   );
-  const tool = { server: 's', tool: 'google_search', modelSeq: 0, callIndex: 0, source: null };
+  const tool = { server: 's', tool: 'google_search', modelSeq: 0, callIndex: 0, source: null, sandbox: null };
   const search = await fixture.trajectory.putStep(
     { ...manifest, seq: 1 },
     {

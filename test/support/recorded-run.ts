@@ -52,7 +52,7 @@ export async function recordRun(
       { reply, ...(asked.length === 0 ? {} : { calls: JSON.stringify(asked) }) },
     );
     for (const [callIndex, observation] of observations.entries()) {
-      const tool = { server: 'test', tool: 'echo', modelSeq, callIndex, source: null };
+      const tool = { server: 'test', tool: 'echo', modelSeq, callIndex, source: null, sandbox: null };
       await put({ kind: 'tool', model: null, tool }, { observation });
     }
   }

@@ -166,7 +166,7 @@ describe('finishing a run', () => {
   it('answered: the boxed answer, the report and each page once', async () => {
     const { activities, trajectory, head, steps } = await open([{ reply: 'r', observations: ['o'] }]);
     const source = { url: 'http://a/', title: 'A' };
-    const tool = { server: 's', tool: 'scrape', modelSeq: 0, callIndex: 0, source };
+    const tool = { server: 's', tool: 'scrape', modelSeq: 0, callIndex: 0, source, sandbox: null };
     let last = head;
     for (const seq of [steps, steps + 1]) {
       const put = await trajectory.putStep(
