@@ -5,6 +5,7 @@ import { parseArguments } from '../steps/tool-arguments.ts';
 import type { ToolContext, ToolHandler, ToolResult } from '../steps/tool-step.ts';
 import type { SandboxActivities } from './contract.ts';
 import type { SandboxJob, SandboxPort, SandboxResult } from './ports.ts';
+import { createTreeHistory, type TreeHistory } from './tree-history.ts';
 
 /** Wall limits of a job in milliseconds. Source: E2B defaults of the original: 60 s a command, 300 s a code block. */
 const timeoutMs = { shell: 60_000, python: 300_000 } as const;
@@ -15,46 +16,53 @@ const truncationNote = ' [Result truncated due to length limit]';
 
 /** Beside the tools: what the workflow calls at a run's end. */
 export function createSandboxActivities(sandbox: SandboxPort): SandboxActivities {
-  return { destroySandboxes: ({ runId }) => runActivity({ maxFaults: 3 }, () => sandbox.destroy(runId)) };
+  return { destroySandboxes: (run) => runActivity({ maxFaults: 3 }, () => sandbox.destroy(run)) };
 }
 
 /** The tools of the sandbox pool. */
 export function createSandboxTools(sandbox: SandboxPort): Readonly<Record<string, ToolHandler>> {
+  const parts = { sandbox, history: createTreeHistory() };
   return {
     create_sandbox: async (args, context) => {
       parseArguments('create_sandbox', createSandboxSchema, args);
-      // Named by its slot: the same in every run of the task, and again after a retry.
-      const sandboxId = `sbx_${String(context.seq).padStart(4, '0')}`;
-      await sandbox.create({ runId: context.runId, sandboxId });
-      return { text: `Sandbox created with sandbox_id: ${sandboxId}` };
+      // Named by its slot: the same in every run of the task, and again after a retry. It is made when it is first used.
+      const id = `sbx_${String(context.seq).padStart(4, '0')}`;
+      return { text: `Sandbox created with sandbox_id: ${id}`, sandbox: { id, treeDigest: null } };
     },
     run_command: async (args, context) => {
       const { command, sandbox_id } = parseArguments('run_command', runCommandSchema, args);
-      return runJob(sandbox, context, { sandboxId: sandbox_id, kind: 'shell', source: command });
+      return runJob(parts, context, { sandboxId: sandbox_id, kind: 'shell', source: command });
     },
     run_python_code: async (args, context) => {
       const { code_block, sandbox_id } = parseArguments('run_python_code', runPythonSchema, args);
-      return runJob(sandbox, context, { sandboxId: sandbox_id, kind: 'python', source: code_block });
+      return runJob(parts, context, { sandboxId: sandbox_id, kind: 'python', source: code_block });
     },
   };
+}
+
+interface Parts {
+  readonly sandbox: SandboxPort;
+  readonly history: TreeHistory;
 }
 
 interface AskedJob extends Pick<SandboxJob, 'kind' | 'source'> {
   readonly sandboxId: string;
 }
 
-async function runJob(sandbox: SandboxPort, context: ToolContext, asked: AskedJob): Promise<ToolResult> {
+async function runJob({ sandbox, history }: Parts, context: ToolContext, asked: AskedJob): Promise<ToolResult> {
   const { sandboxId, kind, source } = asked;
-  const ref = { runId: context.runId, sandboxId };
-  if (!/^[A-Za-z0-9_-]{1,64}$/.test(sandboxId) || !(await sandbox.exists(ref))) {
+  const before = (await history.before(context)).get(sandboxId);
+  if (before === undefined) {
     throw new AppError('Tool.BadArguments', {
       field: 'sandbox_id',
       what: `there is no sandbox ${JSON.stringify(sandboxId.slice(0, 64))} in this run`,
       mend: 'Call create_sandbox first and use the sandbox_id that it returns.',
     });
   }
-  const job = { kind, source, timeoutMs: timeoutMs[kind], seq: context.seq };
-  return { text: cut(toText(await sandbox.run(ref, job, context.signal), job)) };
+  const { tenant, runId, signal, around } = context;
+  const job = { kind, source, timeoutMs: timeoutMs[kind], before };
+  const result = await sandbox.run({ tenant, runId, sandboxId }, job, { signal, reportWaiting: around.reportWaiting });
+  return { text: cut(toText(result, job)), sandbox: { id: sandboxId, treeDigest: result.treeDigest } };
 }
 
 function toText(result: SandboxResult, job: SandboxJob): string {

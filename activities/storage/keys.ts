@@ -9,5 +9,8 @@ export const keys = {
   steps: (run: RunRef) => `t/${run.tenant}/runs/${run.runId}/steps/`,
   outcome: (run: RunRef) => `t/${run.tenant}/runs/${run.runId}/outcome`,
   indexEntry: (run: RunRef, day: string) => `t/${run.tenant}/index/${day}/${run.runId}`,
+  tree: (tenant: string, digest: string) => `t/${tenant}/trees/sha256/${digest.slice(0, 2)}/${digest}`,
+  lease: (run: RunRef, name: string) => `t/${run.tenant}/leases/${run.runId}.${name}`,
+  leases: (run: RunRef) => `t/${run.tenant}/leases/${run.runId}.`,
   idempotency: (tenant: string, digest: string) => `t/${tenant}/idempotency/${digest}`,
 };

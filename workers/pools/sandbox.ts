@@ -1,9 +1,14 @@
+import { hostname } from 'node:os';
 import { createSandboxActivities, createSandboxTools } from '../../activities/sandbox/activities.ts';
-import { createBubblewrapSandbox } from '../../activities/sandbox/adapters/bubblewrap.ts';
+import { createBubblewrapDriver } from '../../activities/sandbox/adapters/bubblewrap.ts';
 import { createSandboxReaper } from '../../activities/sandbox/adapters/sandbox-reaper.ts';
+import { isSelfTestOver, runSandboxSelfTest } from '../../activities/sandbox/adapters/sandbox-self-test.ts';
+import { createSandbox } from '../../activities/sandbox/continuity.ts';
+import { createLeaseStore } from '../../activities/sandbox/lease.ts';
+import { createTreeStore } from '../../activities/sandbox/tree/tree-store.ts';
 import { createToolActivities } from '../../activities/steps/tool-step.ts';
 import { AppError } from '../../domain/errors.ts';
-import { toWorkflowId } from '../../domain/ids.ts';
+import { type RunRef, toWorkflowId } from '../../domain/ids.ts';
 import { systemClock } from '../compose/clock.ts';
 import type { Pool, PoolContext } from './pool.ts';
 
@@ -12,17 +17,22 @@ export async function createSandboxPool(context: PoolContext): Promise<Pool> {
   const { config, storage, history, logger } = context;
   if (config.sandboxDirectory === null)
     throw new AppError('Config.Invalid', { what: 'LONGHAUL_SANDBOX_DIR is missing' });
-  const sandbox = createBubblewrapSandbox({ directory: config.sandboxDirectory });
-  await sandbox.checkHost();
+  const driver = createBubblewrapDriver({ directory: config.sandboxDirectory });
+  await driver.checkHost();
   if (!context.isProven) {
-    const { runSandboxSelfTest } = await import('../../activities/sandbox/adapters/sandbox-self-test.ts');
-    const report = await runSandboxSelfTest(sandbox);
-    logger.info({ probes: report.probes.length, driver: sandbox.describe() }, 'the sandbox holds');
+    const report = await runSandboxSelfTest(driver);
+    logger.info({ probes: report.probes.length, driver: driver.describe() }, 'the sandbox holds');
   }
+  const sandbox = createSandbox({
+    driver,
+    leases: createLeaseStore(storage.objects, systemClock.now),
+    trees: createTreeStore(storage),
+    holder: `${hostname()}:${process.pid}`,
+  });
   const reaper = createSandboxReaper({
     sandbox,
-    hasEnded: (runId) => hasEnded(context, runId),
-    onError: ({ runId, error }) => logger.warn({ runId, err: error }, 'a sandbox could not be checked'),
+    hasEnded: (run) => hasEnded(context, run),
+    onError: ({ run, error }) => logger.warn({ runId: run?.runId, err: error }, 'a sandbox could not be checked'),
   });
   const handlers = createSandboxTools(sandbox);
   const ports = { trajectory: storage.trajectory, history, clock: systemClock, handlers };
@@ -34,8 +44,9 @@ export async function createSandboxPool(context: PoolContext): Promise<Pool> {
 }
 
 /** A run has ended when its outcome is archived, or when the engine knows no open execution of it. */
-async function hasEnded({ storage, client }: PoolContext, runId: string): Promise<boolean> {
-  const run = { tenant: 'default', runId };
+async function hasEnded({ storage, client }: PoolContext, run: RunRef): Promise<boolean> {
+  const ofSelfTest = isSelfTestOver(run);
+  if (ofSelfTest !== null) return ofSelfTest;
   if ((await storage.trajectory.readOutcome(run)) !== null) return true;
   try {
     const description = await client.workflow.getHandle(toWorkflowId(run)).describe();

@@ -31,8 +31,11 @@ export interface BoxPlan {
   readonly etcPath: string;
   readonly limits: SandboxLimits;
   readonly cpuSeconds: number;
-  readonly kind: 'shell' | 'python';
+  readonly program: BoxProgram;
 }
+
+/** What is started in a box; each reads the box's source file. */
+export type BoxProgram = 'shell' | 'python' | 'links';
 
 // The worker may hold descriptors that survive exec; only stdio and bwrap's status (3) go on.
 const closeDescriptors = `for path in /proc/self/fd/*; do
@@ -47,6 +50,18 @@ const init = '{ echo 1000 >/proc/self/oom_score_adj; } 2>/dev/null; "$@"; exit $
 // Leaves '' (the workspace) first on sys.path and shows source lines in tracebacks, which `python3 -` does not.
 const pythonMain = `import sys; sys.argv = ["${boxSource}"]; exec(compile(open(sys.argv[0], encoding="utf-8").read(), sys.argv[0], "exec"))`;
 
+// Pairs of name and text, each ended by a zero byte.
+const linksMain = `import os
+with open("${boxSource}", "rb") as file: fields = file.read().split(b"\\0")
+for index in range(0, len(fields) - 1, 2): os.symlink(fields[index + 1], fields[index])`;
+
+const programs: Readonly<Record<BoxProgram, readonly string[]>> = {
+  shell: ['/bin/bash', '-l', boxSource],
+  python: ['/usr/bin/python3', '-c', pythonMain],
+  // Isolated: nothing of the workspace has a part in it.
+  links: ['/usr/bin/python3', '-I', '-S', '-c', linksMain],
+};
+
 /** The command line that starts a box: close descriptors, drop the uid, build the box, bound it, run the job. Pure. */
 export function toBoxCommand(plan: BoxPlan): string[] {
   return [
@@ -55,7 +70,7 @@ export function toBoxCommand(plan: BoxPlan): string[] {
     [plan.bwrapPath, ...isolation, ...mounts(plan), ...environment(), '--chdir', boxHome, '--'],
     bounds(plan),
     ['/bin/sh', '-c', init, 'init'],
-    plan.kind === 'python' ? ['/usr/bin/python3', '-c', pythonMain] : ['/bin/bash', '-l', boxSource],
+    programs[plan.program],
   ].flat();
 }
 

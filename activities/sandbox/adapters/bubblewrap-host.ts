@@ -2,10 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, rename, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { AppError } from '../../../domain/errors.ts';
+import { type RunRef, tenantSchema } from '../../../domain/ids.ts';
+import type { SandboxRef } from '../ports.ts';
+import type { TreeBounds } from '../tree/tree-safety.ts';
 import { boxEtcFiles } from './bubblewrap-arguments.ts';
 import type { SandboxLimits } from './sandbox-limits.ts';
 import type { UidPool } from './sandbox-uids.ts';
-import { isThere } from './sandbox-workspace.ts';
+import { isThere } from './host-files.ts';
 
 /** What this driver holds, and what it does not, on this host. */
 export interface SandboxDescription {
@@ -30,6 +33,35 @@ export interface Host {
 /** Ids that may be part of a path. */
 export const idPattern = /^[A-Za-z0-9_-]{1,128}$/;
 
+/** Folder name of a run. */
+export function toRunName({ tenant, runId }: RunRef): string {
+  if (!tenantSchema.safeParse(tenant).success) throw unsafeId('tenant', 'a tenant name');
+  if (!idPattern.test(runId)) throw unsafeId('runId', idPattern.source);
+  return `${tenant}.${runId}`;
+}
+
+/** The inverse of {@link toRunName}; null for any other name. */
+export function fromRunName(name: string): RunRef | null {
+  const [tenant = '', runId = '', ...rest] = name.split('.');
+  if (rest.length > 0 || !tenantSchema.safeParse(tenant).success || !idPattern.test(runId)) return null;
+  return { tenant, runId };
+}
+
+/** Folder of a sandbox: its epochs are in it. */
+export function toSandboxPath(host: Pick<Host, 'directory'>, ref: SandboxRef): string {
+  if (!idPattern.test(ref.sandboxId)) throw unsafeId('sandboxId', idPattern.source);
+  return join(host.directory, toRunName(ref), ref.sandboxId);
+}
+
+function unsafeId(field: string, rule: string): AppError {
+  return new AppError('Input.Invalid', { what: `${field} must match ${rule}`, field });
+}
+
+/** What a workspace may hold. */
+export function toBounds(limits: SandboxLimits): TreeBounds {
+  return { entries: limits.workspaceFiles, bytes: limits.workspaceBytes };
+}
+
 /** Says how strong the sandboxes of this host are. */
 export function describeHost(host: Host): SandboxDescription {
   const always = [
@@ -52,8 +84,8 @@ const hostPrograms = [
   '/usr/bin/prlimit',
   '/usr/bin/python3',
   '/usr/bin/mkfifo',
+  '/usr/bin/du',
   '/bin/bash',
-  '/bin/cp',
 ];
 
 /**

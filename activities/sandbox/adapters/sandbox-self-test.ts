@@ -1,12 +1,16 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { AppError } from '../../../domain/errors.ts';
-import type { BubblewrapSandbox } from './bubblewrap.ts';
+import type { RunRef } from '../../../domain/ids.ts';
+import type { JobEnd } from '../driver.ts';
+import type { SandboxJob, SandboxRef } from '../ports.ts';
+import type { BubblewrapDriver } from './bubblewrap.ts';
 import { boxEnvironment } from './bubblewrap-arguments.ts';
 import { probeNames, toProbeSource, type ProbeTargets } from './sandbox-probes.ts';
 
@@ -18,6 +22,15 @@ export interface SelfTestReport {
 
 const reportSchema = z.record(z.string(), z.string().nullable());
 
+/** No run of a tenant can have the name of a self-test's: those are ULIDs. */
+const tenant = 'self-test';
+
+/** Is this the sandbox of a self-test whose process died before it could remove it? Null when it is none of a self-test. */
+export function isSelfTestOver(run: RunRef): boolean | null {
+  if (run.tenant !== tenant) return null;
+  return !existsSync(`/proc/${run.runId.split('-', 1)[0] ?? ''}`);
+}
+
 // What bash and Python set for themselves.
 const ownNames = ['PWD', 'OLDPWD', 'SHLVL', '_', 'LC_CTYPE'];
 
@@ -28,18 +41,18 @@ const ownNames = ['PWD', 'OLDPWD', 'SHLVL', '_', 'LC_CTYPE'];
  * first shown to be reachable from the host, so that a probe cannot pass for want of a target. Leaves nothing behind.
  * @throws AppError `Sandbox.Unsafe` naming each probe that got out; `Config.Invalid` when a program is missing.
  */
-export async function runSandboxSelfTest(sandbox: BubblewrapSandbox): Promise<SelfTestReport> {
-  await sandbox.checkHost();
-  const runId = `selftest-${randomBytes(8).toString('hex')}`;
+export async function runSandboxSelfTest(driver: BubblewrapDriver): Promise<SelfTestReport> {
+  await driver.checkHost();
+  const runId = `${process.pid}-${randomBytes(8).toString('hex')}`;
   const canary = `canary-${randomBytes(16).toString('hex')}`;
   const listener = await openListener();
   const bystander = spawn('/bin/sleep', ['300'], { env: { LONGHAUL_CANARY: canary }, stdio: 'ignore' });
   try {
-    const otherWorkspace = await plantOtherRun(sandbox, runId);
+    const otherWorkspace = await plantOtherRun(driver, runId);
     await proveReachable({ port: listener.port, otherWorkspace, canary, pid: bystander.pid ?? 0 });
     const reachedBefore = listener.accepted();
-    const targets = toTargets(sandbox, { port: listener.port, otherWorkspace, canary });
-    const found = await probe(sandbox, { runId, targets });
+    const targets = toTargets(driver, { port: listener.port, otherWorkspace, canary });
+    const found = await probe(driver, { runId, targets });
     const reached = listener.accepted() - reachedBefore;
     if (reached > 0) found.push(`network (${reached} connections reached the host)`);
     if (found.length > 0) throw unsafe(found);
@@ -47,14 +60,14 @@ export async function runSandboxSelfTest(sandbox: BubblewrapSandbox): Promise<Se
   } finally {
     bystander.kill('SIGKILL');
     listener.server.close();
-    await Promise.all([sandbox.destroy(runId), sandbox.destroy(`${runId}-other`)]);
+    await Promise.all([runId, `${runId}-other`].map(async (id) => driver.destroy({ tenant, runId: id })));
   }
 }
 
 type Planted = Pick<ProbeTargets, 'port' | 'otherWorkspace' | 'canary'>;
 
-function toTargets(sandbox: BubblewrapSandbox, planted: Planted): ProbeTargets {
-  const { directory, limits } = sandbox.describe();
+function toTargets(driver: BubblewrapDriver, planted: Planted): ProbeTargets {
+  const { directory, limits } = driver.describe();
   return {
     ...planted,
     hostPaths: ['/etc/shadow', '/etc/hostname', '/root', '/var', '/sys', process.cwd(), directory],
@@ -66,11 +79,9 @@ function toTargets(sandbox: BubblewrapSandbox, planted: Planted): ProbeTargets {
 }
 
 /** The probes that got out, each with how. */
-async function probe(sandbox: BubblewrapSandbox, box: { runId: string; targets: ProbeTargets }): Promise<string[]> {
-  const ref = { runId: box.runId, sandboxId: 'probe' };
-  await sandbox.create(ref);
-  const job = { kind: 'python', source: toProbeSource(box.targets), timeoutMs: 60_000, seq: 0 } as const;
-  const result = await sandbox.run(ref, job, new AbortController().signal);
+async function probe(driver: BubblewrapDriver, box: { runId: string; targets: ProbeTargets }): Promise<string[]> {
+  const ref = { tenant, runId: box.runId, sandboxId: 'probe' };
+  const { result } = await runOnce(driver, ref, { kind: 'python', source: toProbeSource(box.targets) });
   const report = reportSchema.safeParse(parseJson(result.stdout));
   if (!report.success) {
     return [`the probes gave no report (exit ${String(result.exitCode)}: ${result.stderr.slice(-300).trim()})`];
@@ -90,12 +101,24 @@ function parseJson(text: string): unknown {
   }
 }
 
-async function plantOtherRun(sandbox: BubblewrapSandbox, runId: string): Promise<string> {
-  const ref = { runId: `${runId}-other`, sandboxId: 'other' };
-  await sandbox.create(ref);
-  const job = { kind: 'shell', source: 'echo secret > secret', timeoutMs: 30_000, seq: 0 } as const;
-  await sandbox.run(ref, job, new AbortController().signal);
-  return join(sandbox.describe().directory, ref.runId, ref.sandboxId, 'work', 'secret');
+async function plantOtherRun(driver: BubblewrapDriver, runId: string): Promise<string> {
+  const ref = { tenant, runId: `${runId}-other`, sandboxId: 'other' };
+  const { epochName } = await runOnce(driver, ref, { kind: 'shell', source: 'echo secret > secret' });
+  const { directory } = driver.describe();
+  return join(directory, `${ref.tenant}.${ref.runId}`, ref.sandboxId, epochName, 'work', 'secret');
+}
+
+/** Opens a sandbox that nothing is kept of, and runs one job in it. */
+async function runOnce(
+  driver: BubblewrapDriver,
+  ref: SandboxRef,
+  job: Pick<SandboxJob, 'kind' | 'source'>,
+): Promise<{ result: JobEnd; epochName: string }> {
+  const nonce = randomBytes(6).toString('hex');
+  const lease = { schemaVersion: 1, epoch: 1, nonce, holder: 'self-test', takenAtMs: 0 } as const;
+  const { workspace } = await driver.open(ref, lease, null);
+  const asked = { ...job, timeoutMs: 60_000, before: null };
+  return { result: await workspace.run(asked, new AbortController().signal), epochName: `1.${nonce}` };
 }
 
 /** A probe for something that is not there would pass and prove nothing. */

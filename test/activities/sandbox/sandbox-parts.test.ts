@@ -65,13 +65,20 @@ async function withPool(
 }
 
 describe('uid pool', () => {
-  it('claims at once: more askers than uids → all different, then Sandbox.Unavailable, until one is released', async () => {
+  it('claims at once: more askers than uids → all different, then Sandbox.Unavailable, until its owner releases one', async () => {
     await withPool({ first: 200_000, count: 4 }, async (pool) => {
       const uids = await Promise.all(['a/1', 'a/2', 'b/1', 'ab/1'].map(pool.claim));
       expect(new Set(uids)).toEqual(new Set([200_000, 200_001, 200_002, 200_003]));
       await expect(pool.claim('c/1')).rejects.toMatchObject({ type: 'Sandbox.Unavailable' });
-      expect(new Set(await pool.ownedBy('a'))).toEqual(new Set(uids.slice(0, 2)));
-      await pool.release(uids[2]!);
+      expect((await pool.claims()).toSorted((left, right) => left.owner.localeCompare(right.owner))).toEqual([
+        { uid: uids[0], owner: 'a/1' },
+        { uid: uids[1], owner: 'a/2' },
+        { uid: uids[3], owner: 'ab/1' },
+        { uid: uids[2], owner: 'b/1' },
+      ]);
+      await pool.release(uids[2]!, 'a/1');
+      await expect(pool.claim('c/1')).rejects.toMatchObject({ type: 'Sandbox.Unavailable' });
+      await pool.release(uids[2]!, 'b/1');
       expect(await pool.claim('c/1')).toBe(uids[2]);
     });
   });

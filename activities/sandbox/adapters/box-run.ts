@@ -1,0 +1,65 @@
+import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type BoxEnd, runBox } from './box-process.ts';
+import { type BoxProgram, toBoxCommand } from './bubblewrap-arguments.ts';
+import type { Host } from './bubblewrap-host.ts';
+import { findExcess, isThere } from './host-files.ts';
+import { killBox } from './sandbox-processes.ts';
+import { toOwner } from './sandbox-removal.ts';
+
+/** Where a box runs: the directory of an epoch, and the uid of its files. */
+export interface BoxPlace {
+  readonly path: string;
+  readonly workPath: string;
+  readonly uid: number | null;
+}
+
+/** What is run there. */
+export interface BoxTask {
+  readonly program: BoxProgram;
+  readonly source: string | Uint8Array;
+  readonly timeoutMs: number;
+}
+
+/** Runs one program in a box of its own to its end; no process of it lives after. */
+export async function runInBox(
+  host: Host,
+  place: BoxPlace,
+  { program, source, timeoutMs, signal }: BoxTask & { readonly signal: AbortSignal },
+): Promise<BoxEnd> {
+  const jobPath = await clearJob(place.path);
+  const sourcePath = join(jobPath, 'main');
+  await writeFile(sourcePath, source, { mode: 0o444, flag: 'wx' });
+  // Explicit, because modes at creation go through the umask.
+  await chmod(sourcePath, 0o444);
+  const owner = toOwner(host, place.path, place.uid);
+  return runBox({
+    command: toBoxCommand({
+      bwrapPath: host.bwrapPath,
+      limits: host.limits,
+      program,
+      uid: place.uid,
+      workPath: place.workPath,
+      sourcePath,
+      etcPath: join(host.directory, '.etc'),
+      cpuSeconds: Math.ceil(timeoutMs / 1_000) + 1,
+    }),
+    jobPath,
+    uid: place.uid,
+    signal,
+    timeoutMs,
+    outputCodePoints: host.limits.outputCodePoints,
+    // Whoever removed the directory has killed everything in it, and its uid may be another sandbox's by now.
+    killAll: async () => ((await isThere(place.path)) ? killBox(owner) : undefined),
+    watch: async () => findExcess(place.workPath, host.limits),
+  });
+}
+
+/** A directory for this job's own files, emptied. The directory above is never made again: it may have been taken away. */
+async function clearJob(path: string): Promise<string> {
+  const jobPath = join(path, 'job');
+  await rm(jobPath, { recursive: true, force: true });
+  await mkdir(jobPath, { mode: 0o711 });
+  await chmod(jobPath, 0o711);
+  return jobPath;
+}
