@@ -185,7 +185,7 @@ async function perform(
   ports.onPoint?.('tree-stored');
   await workspace.rest(tree.digest);
   ports.onPoint?.('at-rest');
-  const stderr = addNotes(end.stderr, leftOut.length === 0 ? [] : [toNote(leftOut)]);
+  const stderr = addNotes(end.stderr, [...end.notes, ...(leftOut.length === 0 ? [] : [toNote(leftOut)])]);
   const { exitCode, stdout, timedOut } = end;
   return {
     result: { exitCode, stdout, stderr, timedOut, treeDigest: tree.digest },
@@ -197,7 +197,7 @@ async function perform(
 function toRolledBack(end: JobEnd, excess: string, job: SandboxJob): SandboxResult {
   const note = `${excess}: the files were put back to what they were before this step`;
   const { exitCode, stdout, timedOut } = end;
-  return { exitCode, stdout, stderr: addNotes(end.stderr, [note]), timedOut, treeDigest: job.before };
+  return { exitCode, stdout, stderr: addNotes(end.stderr, [...end.notes, note]), timedOut, treeDigest: job.before };
 }
 
 function toNote(leftOut: readonly LeftOut[]): string {

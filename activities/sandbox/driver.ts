@@ -33,6 +33,8 @@ export interface JobEnd {
   readonly timedOut: boolean;
   /** The rule on the workspace's size that the job broke while it ran, or null. */
   readonly excess: string | null;
+  /** What the model is told beside the output. */
+  readonly notes: readonly string[];
 }
 
 /** How closely a workspace is compared with the tree that it should be. */

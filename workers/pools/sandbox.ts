@@ -21,7 +21,7 @@ export async function createSandboxPool(context: PoolContext): Promise<Pool> {
   await driver.checkHost();
   if (!context.isProven) {
     const report = await runSandboxSelfTest(driver);
-    logger.info({ probes: report.probes.length, driver: driver.describe() }, 'the sandbox holds');
+    logger.info({ probes: report.probes, driver: await driver.describe() }, 'the sandbox holds');
   }
   const sandbox = createSandbox({
     driver,

@@ -19,6 +19,8 @@ export interface BoxStart {
   readonly signal: AbortSignal;
   /** Kills everything in the box; called at the end of every job, once more when it is cut short. */
   readonly killAll: () => Promise<void>;
+  /** File of the seccomp filter, which the command finds on descriptor 4; null for none. */
+  readonly filterPath: string | null;
   /** Called once a second, never twice at once; a text ends the job and says why. */
   readonly watch: () => Promise<string | null>;
 }
@@ -41,13 +43,15 @@ export interface BoxEnd {
  */
 export async function runBox(start: BoxStart): Promise<BoxEnd> {
   const [stdout, stderr] = await openPipes(start);
+  const filter = start.filterPath === null ? null : await open(start.filterPath, constants.O_RDONLY);
   const child = spawn(start.command[0] ?? '', start.command.slice(1), {
     env: {},
     cwd: '/',
     // Not in the terminal's process group: Ctrl-C is the worker's to handle.
     detached: true,
-    stdio: ['ignore', stdout.writeEnd.fd, stderr.writeEnd.fd, 'pipe'],
+    stdio: ['ignore', stdout.writeEnd.fd, stderr.writeEnd.fd, 'pipe', filter?.fd ?? 'ignore'],
   });
+  await filter?.close();
   const exited = once(child, 'exit');
   const status = readStatus(child);
   await Promise.all([stdout.writeEnd.close(), stderr.writeEnd.close()]);

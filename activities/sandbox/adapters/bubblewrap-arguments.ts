@@ -11,6 +11,8 @@ export const boxEnvironment: Readonly<Record<string, string>> = {
   HOME: boxHome,
   PATH: '/usr/local/bin:/usr/bin:/bin',
   LANG: 'C.UTF-8',
+  // Its caches hold times, so that equal runs would leave different files.
+  PYTHONDONTWRITEBYTECODE: '1',
 };
 
 /** Files under the box's /etc that are ours; their text says nothing of the host. */
@@ -32,15 +34,39 @@ export interface BoxPlan {
   readonly limits: SandboxLimits;
   readonly cpuSeconds: number;
   readonly program: BoxProgram;
+  /** Files of the control groups that the box joins; none where there is no place for them. */
+  readonly joinPaths: readonly string[];
+  /** Is there a seccomp filter on descriptor 4? */
+  readonly isFiltered: boolean;
+  /** Names under /proc that are covered, as they are on this host. */
+  readonly covered: CoveredNames;
 }
+
+/** What the box does not need to see of the kernel. */
+export interface CoveredNames {
+  readonly files: readonly string[];
+  readonly directories: readonly string[];
+}
+
+/** Of what the kernel shows under /proc: what says something about the host, or lets root change it. */
+export const coveredCandidates: CoveredNames = {
+  files: [
+    ['cmdline', 'config.gz', 'iomem', 'ioports', 'kallsyms', 'kcore', 'key-users', 'keys', 'kmsg', 'kpagecgroup'],
+    ['kpagecount', 'kpageflags', 'latency_stats', 'modules', 'sched_debug', 'slabinfo', 'sysrq-trigger'],
+    ['timer_list', 'vmallocinfo', 'bootconfig', 'mtrr', 'partitions', 'diskstats', 'swaps', 'schedstat', 'locks'],
+  ].flat(),
+  directories: ['acpi', 'bus', 'driver', 'dynamic_debug', 'fs', 'irq', 'pressure', 'scsi', 'sysvipc', 'tty'],
+};
 
 /** What is started in a box; each reads the box's source file. */
 export type BoxProgram = 'shell' | 'python' | 'links';
 
-// The worker may hold descriptors that survive exec; only stdio and bwrap's status (3) go on.
-const closeDescriptors = `for path in /proc/self/fd/*; do
+// Into the control groups first, given up to `--`. Then the descriptors: the worker may hold some that survive exec; only stdio,
+// bwrap's status (3) and the filter (4), which bwrap closes, go on.
+const launch = `while [[ $1 != -- ]]; do echo $$ >"$1" || exit 125; shift; done; shift
+for path in /proc/self/fd/*; do
   fd=\${path##*/}
-  if [[ $fd =~ ^[0-9]+$ && $fd -gt 3 ]]; then eval "exec $fd>&-"; fi
+  if [[ $fd =~ ^[0-9]+$ && $fd -gt 4 ]]; then eval "exec $fd>&-"; fi
 done
 exec "$@"`;
 
@@ -65,9 +91,18 @@ const programs: Readonly<Record<BoxProgram, readonly string[]>> = {
 /** The command line that starts a box: close descriptors, drop the uid, build the box, bound it, run the job. Pure. */
 export function toBoxCommand(plan: BoxPlan): string[] {
   return [
-    ['/bin/bash', '--noprofile', '--norc', '-c', closeDescriptors, 'launch'],
+    ['/bin/bash', '--noprofile', '--norc', '-c', launch, 'launch', ...plan.joinPaths, '--'],
     dropPrivileges(plan.uid),
-    [plan.bwrapPath, ...isolation, ...mounts(plan), ...environment(), '--chdir', boxHome, '--'],
+    [
+      plan.bwrapPath,
+      ...isolation,
+      ...(plan.isFiltered ? ['--seccomp', '4'] : []),
+      ...mounts(plan),
+      ...environment(),
+      '--chdir',
+      boxHome,
+      '--',
+    ],
     bounds(plan),
     ['/bin/sh', '-c', init, 'init'],
     programs[plan.program],
@@ -85,13 +120,22 @@ const isolation = [
   ['--cap-drop', 'ALL', '--uid', '1000', '--gid', '1000', '--hostname', 'sandbox', '--json-status-fd', '3'],
 ].flat();
 
-function mounts({ limits, etcPath, sourcePath, workPath }: BoxPlan): string[] {
+function mounts({ limits, covered, etcPath, sourcePath, workPath }: BoxPlan): string[] {
   return [
     ['--ro-bind', '/usr', '/usr'],
     ...['bin', 'sbin', 'lib', 'lib64'].map((name) => ['--symlink', `usr/${name}`, `/${name}`]),
     ...Object.keys(boxEtcFiles).map((name) => ['--ro-bind', `${etcPath}/${name}`, `/etc/${name}`]),
     ...['alternatives', 'ld.so.cache', 'ssl/certs'].map((name) => ['--ro-bind-try', `/etc/${name}`, `/etc/${name}`]),
     ['--proc', '/proc', '--ro-bind', '/proc/sys', '/proc/sys'],
+    ...covered.files.map((name) => ['--ro-bind', '/dev/null', `/proc/${name}`]),
+    ...covered.directories.map((name) => [
+      '--size',
+      '4096',
+      '--tmpfs',
+      `/proc/${name}`,
+      '--remount-ro',
+      `/proc/${name}`,
+    ]),
     ['--dev', '/dev', '--perms', '1777', '--size', String(limits.shmBytes), '--tmpfs', '/dev/shm'],
     ['--perms', '1777', '--size', String(limits.tmpBytes), '--tmpfs', '/tmp'],
     ['--ro-bind', sourcePath, boxSource, '--bind', workPath, boxHome],
@@ -105,14 +149,20 @@ function environment(): string[] {
 }
 
 /** Set inside the box's own user namespace, so that `nproc` counts its processes and nobody else's. */
-function bounds({ limits, cpuSeconds }: BoxPlan): string[] {
+function bounds({ limits, cpuSeconds, joinPaths }: BoxPlan): string[] {
   const rlimits = {
     nproc: limits.processes,
     fsize: limits.fileBytes,
     nofile: limits.openFiles,
     core: 0,
-    as: limits.memoryBytes,
+    // A group holds what is used; then a process may reserve more than it uses, as many runtimes do.
+    as: joinPaths.length === 0 ? limits.memoryBytes : limits.memoryBytes * 16,
+    data: limits.memoryBytes,
     cpu: cpuSeconds,
+    memlock: 1_048_576,
+    msgqueue: 819_200,
+    nice: 0,
+    rtprio: 0,
   };
   return ['/usr/bin/prlimit', ...Object.entries(rlimits).map(([name, value]) => `--${name}=${value}:${value}`), '--'];
 }

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, rename, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { AppError } from '../../../domain/errors.ts';
 import { type RunRef, tenantSchema } from '../../../domain/ids.ts';
 import type { SandboxRef } from '../ports.ts';
 import type { TreeBounds } from '../tree/tree-safety.ts';
 import { boxEtcFiles } from './bubblewrap-arguments.ts';
+import type { BoxGroups } from './cgroups.ts';
 import type { SandboxLimits } from './sandbox-limits.ts';
 import type { UidPool } from './sandbox-uids.ts';
 import { isThere } from './host-files.ts';
@@ -16,6 +17,9 @@ export interface SandboxDescription {
   readonly directory: string;
   /** `own`: each sandbox has a uid of its own. `shared`: all have the worker's. */
   readonly uid: 'own' | 'shared';
+  /** Control groups that hold a box as a whole. */
+  readonly groups: 'none' | 'version 1' | 'version 2';
+  readonly seccomp: boolean;
   readonly limits: SandboxLimits;
   /** Sentences on what is weaker than it could be, for `doctor` and the log. */
   readonly weaker: readonly string[];
@@ -28,6 +32,15 @@ export interface Host {
   readonly limits: SandboxLimits;
   /** Null when the worker is not root: its sandboxes share its uid. */
   readonly uids: UidPool | null;
+  /** Null where no control group can be made. Looked for once. */
+  readonly groups: () => Promise<BoxGroups | null>;
+  /** Null for an architecture without a table of system calls. */
+  readonly filter: Buffer | null;
+}
+
+/** Where the filter is, for the launcher to open. */
+export function toFilterPath(host: Pick<Host, 'directory'>): string {
+  return join(host.directory, '.etc', '.seccomp');
 }
 
 /** Ids that may be part of a path. */
@@ -63,19 +76,30 @@ export function toBounds(limits: SandboxLimits): TreeBounds {
 }
 
 /** Says how strong the sandboxes of this host are. */
-export function describeHost(host: Host): SandboxDescription {
-  const always = [
-    'no seccomp filter: system calls are bounded by namespaces and capabilities only',
-    'no cgroup: memory is bounded for each process, not for the box',
-  ];
-  const shared =
-    'the worker is not root: sandboxes share its uid on the host, so only namespaces keep them from its files and processes';
+export async function describeHost(host: Host): Promise<SandboxDescription> {
+  const groups = await host.groups();
+  const weaknesses = [
+    [
+      host.uids === null,
+      'the worker is not root: sandboxes share its uid on the host, so only namespaces keep them from its files and processes',
+    ],
+    [
+      groups === null,
+      'no control group can be made here: memory is bounded for each process, not for the box, and processor time by the clock only',
+    ],
+    [
+      host.filter === null,
+      `no table of system calls for ${process.arch}: they are bounded by namespaces and capabilities only`,
+    ],
+  ] as const;
   return {
     driver: 'bubblewrap',
     directory: host.directory,
     uid: host.uids === null ? 'shared' : 'own',
+    groups: groups === null ? 'none' : `version ${groups.version}`,
+    seccomp: host.filter !== null,
     limits: host.limits,
-    weaker: host.uids === null ? [shared, ...always] : always,
+    weaker: weaknesses.flatMap(([holds, text]) => (holds ? [text] : [])),
   };
 }
 
@@ -115,11 +139,13 @@ async function prepareDirectory(host: Host): Promise<void> {
   await mkdir(etcPath, { recursive: true });
   await chmod(host.directory, 0o711);
   await chmod(etcPath, 0o755);
-  for (const [name, text] of Object.entries(boxEtcFiles)) {
-    const path = join(etcPath, name);
-    if (await isThere(path)) continue;
+  const texts = Object.entries(boxEtcFiles).map(([name, text]) => [join(etcPath, name), Buffer.from(text)] as const);
+  const files = host.filter === null ? texts : [...texts, [toFilterPath(host), host.filter] as const];
+  for (const [path, bytes] of files) {
+    const standing = await readFile(path).catch(() => null);
+    if (standing?.equals(bytes) === true) continue;
     const fresh = `${path}.${randomBytes(6).toString('hex')}`;
-    await writeFile(fresh, text, { mode: 0o444 });
+    await writeFile(fresh, bytes, { mode: 0o444 });
     await chmod(fresh, 0o444);
     await rename(fresh, path);
   }

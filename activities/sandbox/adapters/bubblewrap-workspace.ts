@@ -118,8 +118,10 @@ async function runJob(
   // A job may have closed its own home, which the host must read and in which no box could start again.
   await chmod(place.workPath, 0o700);
   await rm(join(place.path, 'job'), { recursive: true, force: true });
-  const { exitCode, stdout, stderr } = end;
-  return { exitCode, stdout, stderr, timedOut: end.cut === 'timeout', excess: end.reason };
+  const { exitCode, stdout, stderr, oomKills } = end;
+  const megabytes = Math.round(host.limits.memoryBytes / 1_048_576);
+  const notes = oomKills === 0 ? [] : [`killed for want of memory: the sandbox may use ${megabytes} MiB in all`];
+  return { exitCode, stdout, stderr, timedOut: end.cut === 'timeout', excess: end.reason, notes };
 }
 
 function checkTimeout({ timeoutMs }: SandboxJob): void {

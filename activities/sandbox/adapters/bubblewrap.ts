@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import type { SandboxDriver } from '../driver.ts';
 import { openWorkspace } from './bubblewrap-open.ts';
@@ -10,8 +11,11 @@ import {
   toRunName,
   toSandboxPath,
 } from './bubblewrap-host.ts';
+import { findBoxGroups } from './cgroups.ts';
 import { listEpochs } from './epochs.ts';
 import { toHostError } from './host-command.ts';
+import { compileSeccomp } from './seccomp/compile-seccomp.ts';
+import { hostArchitecture, readCallNumbers, readSeccompPolicy } from './seccomp/seccomp-policy.ts';
 import { defaultSandboxLimits, type SandboxLimits } from './sandbox-limits.ts';
 import { destroyRun, discardEpoch, listRuns, listWorkspaces, sweepHost } from './sandbox-removal.ts';
 import { createUidPool, toDefaultUidRange, type UidRange } from './sandbox-uids.ts';
@@ -29,7 +33,7 @@ export interface BubblewrapOptions {
 
 /** A {@link SandboxDriver} that can say how strong it is. */
 export interface BubblewrapDriver extends SandboxDriver {
-  readonly describe: () => SandboxDescription;
+  readonly describe: () => Promise<SandboxDescription>;
   /** @throws AppError `Config.Invalid` naming the program or directory that is missing or closed, with the mend. */
   readonly checkHost: () => Promise<void>;
 }
@@ -42,15 +46,18 @@ export interface BubblewrapDriver extends SandboxDriver {
 export function createBubblewrapDriver(options: BubblewrapOptions): BubblewrapDriver {
   const directory = resolve(options.directory);
   const isRoot = process.getuid?.() === 0;
+  const architecture = hostArchitecture();
   const host: Host = {
     directory,
     bwrapPath: options.bwrapPath ?? '/usr/bin/bwrap',
     limits: { ...defaultSandboxLimits, ...options.limits },
+    groups: createOnce(async () => findBoxGroups(toInstallation(directory))),
+    filter: architecture === null ? null : compileSeccomp(readSeccompPolicy(), readCallNumbers(), architecture),
     uids: isRoot ? createUidPool(join(directory, '.uids'), options.uidRange ?? toDefaultUidRange(directory)) : null,
   };
   return {
     bounds: toBounds(host.limits),
-    describe: () => describeHost(host),
+    describe: async () => describeHost(host),
     checkHost: async () => checkHost(host),
     newestEpoch: async (ref) => (await listEpochs(toSandboxPath(host, ref))).at(-1)?.epoch ?? 0,
     open: async (ref, lease, before) => {
@@ -70,4 +77,14 @@ export function createBubblewrapDriver(options: BubblewrapOptions): BubblewrapDr
     },
     sweep: async () => sweepHost(host),
   };
+}
+
+/** Name of this installation's control groups: two on one host do not remove each other's. */
+function toInstallation(directory: string): string {
+  return createHash('sha256').update(directory).digest('hex').slice(0, 12);
+}
+
+function createOnce<Value>(task: () => Promise<Value>): () => Promise<Value> {
+  let running: Promise<Value> | undefined;
+  return () => (running ??= task());
 }

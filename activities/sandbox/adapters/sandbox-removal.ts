@@ -116,12 +116,19 @@ export async function sweepHost(host: Host): Promise<void> {
     const claim = await readClaim(join(trash, name));
     await empty(host, join(trash, name), claim === null ? [] : [claim]);
   }
+  await (await host.groups())?.sweep(await listEpochNames(host));
   if (host.uids === null) return;
   const { first, count } = host.uids.range;
   // Processes first: a uid is claimed before its first process starts.
   const running = await findUids({ first, last: first + count - 1 });
   const claimed = new Set((await listClaims(host)).map(({ uid }) => uid));
   await Promise.all([...running].filter((uid) => !claimed.has(uid)).map(async (uid) => killBox({ kind: 'uid', uid })));
+}
+
+async function listEpochNames(host: Host): Promise<Set<string>> {
+  const refs = (await listWorkspaces(host)).map(({ ref }) => ref);
+  const epochs = await Promise.all(refs.map(async (ref) => listEpochs(toSandboxPath(host, ref))));
+  return new Set(epochs.flat().map(({ name }) => name));
 }
 
 async function listClaims(host: Host): Promise<UidClaim[]> {

@@ -27,7 +27,9 @@ describe('host and box', () => {
     await using box = await aSandbox();
     const source = 'tr "\\0" "\\n" </proc/1/environ | cut -d= -f1 | sort; echo; env | cut -d= -f1 | sort';
     const { stdout } = await box.run(source);
-    expect(stdout).toBe('HOME\nLANG\nPATH\nPWD\n\nHOME\nLANG\nPATH\nPWD\nSHLVL\n_\n');
+    expect(stdout).toBe(
+      'HOME\nLANG\nPATH\nPWD\nPYTHONDONTWRITEBYTECODE\n\nHOME\nLANG\nPATH\nPWD\nPYTHONDONTWRITEBYTECODE\nSHLVL\n_\n',
+    );
   });
 
   it('environment: of every process outside and inside the box → nothing of the worker', async () => {
@@ -74,7 +76,7 @@ describe('host and box', () => {
     await box.sandbox.run(other, job, aSandboxScope());
     const [mine, theirs] = [await stat(box.path('work', 'file')), await stat(box.pathOf(other, 'work'))];
     const isOwn = mine.uid >= 100_000 && mine.gid === mine.uid && theirs.uid >= 100_000 && theirs.uid !== mine.uid;
-    const { uid, weaker } = box.driver.describe();
+    const { uid, weaker } = await box.driver.describe();
     expect({ uid, isOwn, saysShared: weaker.join().includes('not root') }).toEqual(
       isRoot ? { uid: 'own', isOwn: true, saysShared: false } : { uid: 'shared', isOwn: false, saysShared: true },
     );
