@@ -7,12 +7,15 @@ import type { ApiEnv } from './http/api-env.ts';
 import { readJsonBody, requireNoBody } from './http/read-body.ts';
 import { readQuery, toInvalid } from './http/read-query.ts';
 import { createOpenapi } from './openapi.ts';
+import { createHoldHandlers } from './hold-handlers.ts';
 import type { routes } from './routes.ts';
+import { answerHistories } from './runs/histories-handler.ts';
 import { readIdempotencyKey } from './runs/idempotency.ts';
 import { listQuerySchema, listRuns, toRunList } from './runs/list-runs.ts';
 import { fromPublicId, type RunView, submitSchema, toLinks } from './runs/run-schemas.ts';
 import { createRunViewer, type RunViewer } from './runs/run-view.ts';
-import { createSubmit } from './runs/submit.ts';
+import { createSubmit, toNewManifest } from './runs/submit.ts';
+import { showPrompt } from './trajectory/show-prompt.ts';
 import { showStep } from './trajectory/show-step.ts';
 import { answerTrajectory, trajectoryQuerySchema } from './trajectory/trajectory-handler.ts';
 
@@ -28,7 +31,13 @@ function noSuchRun(): AppError {
 /** One handler a route. */
 export function createHandlers(ports: EventsPorts): Readonly<Record<keyof typeof routes, Handler>> {
   const viewer = createRunViewer(ports.api, ports.read);
-  return { ...createWriteHandlers(ports, viewer), ...createReadHandlers(ports, viewer), ...createOwnHandlers(ports) };
+  const holds = { ...ports, viewer, noSuchRun, toRun: (context: Context<ApiEnv>) => toRun(ports, context) };
+  return {
+    ...createWriteHandlers(ports, viewer),
+    ...createHoldHandlers(holds),
+    ...createReadHandlers(ports, viewer),
+    ...createOwnHandlers(ports),
+  };
 }
 
 function toRun({ api }: EventsPorts, context: Context<ApiEnv>): RunRef {
@@ -53,7 +62,12 @@ function createWriteHandlers(ports: EventsPorts, viewer: RunViewer) {
       const rawBody = await readJsonBody(context.req.raw);
       const body = submitSchema.safeParse(rawBody);
       if (!body.success) throw toInvalid(body.error);
-      const submitted = await submit({ body: body.data, rawBody, key, method: 'POST', path: '/v1/research' });
+      const submitted = await submit({
+        rawBody,
+        key,
+        path: '/v1/research',
+        toManifest: (record) => toNewManifest(api, body.data, record),
+      });
       const { run, manifest, replayed } = submitted;
       metrics.submits.inc({ result: replayed ? 'replayed' : 'new' });
       const view = replayed ? ((await viewer.view(run)) ?? viewer.viewNew(manifest)) : viewer.viewNew(manifest);
@@ -79,12 +93,26 @@ function createReadHandlers(ports: EventsPorts, viewer: RunViewer) {
     if (manifest === null) throw away ?? noSuchRun();
     return manifest;
   };
+  const toStep = async <T>(
+    context: Context<ApiEnv>,
+    show: (manifest: RunManifest, n: number) => Promise<T | null>,
+  ): Promise<T> => {
+    const n = context.req.param('n') ?? '';
+    const manifest = await toManifest(context);
+    const shown = /^\d{1,8}$/u.test(n) ? await show(manifest, Number(n)) : null;
+    if (shown !== null) return shown;
+    throw new AppError('Input.NotFound', {
+      what: 'this run has no record of that step (yet)',
+      mend: 'Steps are numbered from 0; GET …/trajectory has them all.',
+    });
+  };
   return {
     get: async (context: Context<ApiEnv>) => context.json(await viewKnown(viewer, toRun(ports, context))),
     list: async (context: Context<ApiEnv>) => {
       const query = readQuery(listQuerySchema, context.req.queries());
       const place = { engine: api.engine, tenant: api.settings.tenant, nowMs: api.now() };
-      return context.json(toRunList(await listRuns(place, query)));
+      const explain = (runId: string) => viewer.explain({ tenant: place.tenant, runId });
+      return context.json(await toRunList(await listRuns(place, query), explain));
     },
     events: (context: Context<ApiEnv>) =>
       answerEvents(ports, {
@@ -101,15 +129,17 @@ function createReadHandlers(ports: EventsPorts, viewer: RunViewer) {
       const instance = new URL(context.req.url).pathname;
       return answerTrajectory(api, { manifest, content, instance, requestId: context.get('requestId') });
     },
+    histories: async (context: Context<ApiEnv>) => {
+      await toManifest(context);
+      return await answerHistories(api, toRun(ports, context));
+    },
     step: async (context: Context<ApiEnv>) => {
-      const n = context.req.param('n') ?? '';
-      const manifest = await toManifest(context);
-      const step = /^\d{1,8}$/u.test(n) ? await showStep(api, manifest, Number(n)) : null;
-      if (step !== null) return context.json(step);
-      throw new AppError('Input.NotFound', {
-        what: 'this run has no record of that step (yet)',
-        mend: 'Steps are numbered from 0; GET …/trajectory has them all.',
-      });
+      const step = await toStep(context, (manifest, n) => showStep(api, manifest, n));
+      return context.json(step);
+    },
+    prompt: async (context: Context<ApiEnv>) => {
+      const prompt = await toStep(context, (manifest, n) => showPrompt(api, manifest, n));
+      return context.json(prompt);
     },
   };
 }

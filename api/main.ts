@@ -1,4 +1,6 @@
 import { monotonicFactory } from 'ulid';
+import { createHistoryArchive } from '../activities/storage/history-archive.ts';
+import { createHistoryReader } from '../activities/storage/history-reader.ts';
 import { AppError, toAppError } from '../domain/errors.ts';
 import { loadCatalog } from '../workers/compose/catalog.ts';
 import { type ApiConfig, loadApiConfig } from '../workers/compose/config.ts';
@@ -6,9 +8,13 @@ import { createLogger } from '../workers/compose/logger.ts';
 import { openStorage } from '../workers/compose/storage.ts';
 import { connectClient, loadTemporalConfig, type TemporalConfig } from '../workers/compose/temporal.ts';
 import { createApi } from './create-api.ts';
+import { createArchivedEngine } from './engine/archived-engine.ts';
 import { createTemporalEngine } from './engine/temporal-engine.ts';
 import { toOwnHosts } from './http/safety.ts';
 import { isLoopback, serveApi } from './serve.ts';
+
+/** Runs whose records are kept in memory, for prompts that are asked for. */
+const maxCachedRuns = 20;
 
 /** Exit status for what the operator has to mend. */
 const configExit = 2;
@@ -59,14 +65,18 @@ async function main(): Promise<void> {
   const { api: config, temporal } = configure(process.env);
   const log = createLogger({ process: 'api' });
   const client = connectClient(reconnectSoon(temporal));
-  const { objects, trajectory } = await openStorage(config.store);
+  const { objects, blobs, trajectory } = await openStorage(config.store);
   const { tenant, queuePrefix, standIn, timeZone } = config;
   let ownHosts: ReadonlySet<string> = new Set();
   const nextUlid = monotonicFactory();
+  const archive = createHistoryArchive(objects);
   const api = createApi({
-    engine: createTemporalEngine({ client, queuePrefix }),
+    engine: createArchivedEngine(createTemporalEngine({ client, queuePrefix }), archive),
     objects,
+    blobs,
     trajectory,
+    history: createHistoryReader({ trajectory, maxRuns: maxCachedRuns }),
+    archive,
     catalog: loadCatalog(config),
     settings: { tenant, queuePrefix, standIn, timeZone },
     ownHosts: () => ownHosts,

@@ -1,6 +1,10 @@
 import type { temporal } from '@temporalio/proto';
 import type { ObjectStore } from '../activities/storage/ports.ts';
 import type { TrajectoryStore } from '../activities/storage/trajectory-store.ts';
+import type { BlobStore } from '../activities/storage/blob-store.ts';
+import type { HistoryArchive } from '../activities/storage/history-archive.ts';
+import type { HistoryReader } from '../activities/storage/history-reader.ts';
+import type { Hold } from '../domain/holds.ts';
 import type { RunRef } from '../domain/ids.ts';
 import type { Profile } from '../domain/profile.ts';
 import type { PoolName, ToolDefinition } from '../domain/tools.ts';
@@ -54,9 +58,18 @@ export interface EngineRun {
   /** From the search attributes; null when they are not set. */
   readonly profile: string | null;
   readonly question: string | null;
+  /** `LonghaulStatus`; null when it is not set. */
+  readonly told: string | null;
+  /** What a person has to do for the run to go on; null while it goes on. */
+  readonly waitingFor: string | null;
   readonly pending: readonly PendingActivity[];
-  /** When the decision that nobody has taken up was scheduled. */
-  readonly decisionScheduledAtMs: number | null;
+  /** The workflow task that is under way; null when there is none. */
+  readonly decision: {
+    readonly scheduledAtMs: number;
+    readonly isStarted: boolean;
+    /** From 1; more means that the workflow code failed at it. */
+    readonly attempt: number;
+  } | null;
 }
 
 /** A run in the live index. */
@@ -69,6 +82,7 @@ export interface ListedRun {
   readonly profile: string | null;
   readonly question: string | null;
   readonly costMicroUsd: number | null;
+  readonly waitingFor: string | null;
   readonly startedAtMs: number;
   readonly closedAtMs: number | null;
 }
@@ -115,10 +129,19 @@ export interface RunEngine {
   readonly describe: (run: RunRef) => Promise<EngineRun | null>;
   /** Asks for cancellation; false when the run has ended or is not known. Idempotent. */
   readonly cancel: (run: RunRef) => Promise<boolean>;
+  /**
+   * Takes hold of a live run. Idempotent by `updateId`, across continue-as-new as well.
+   *
+   * @throws AppError `Run.Conflict` when the run refuses it, and nothing is changed; `Run.Ended`; `Input.NotFound`;
+   * `Engine.Unavailable` when nobody answered in time: it may still be taken then, so repeat it under the same id
+   */
+  readonly hold: (run: RunRef, hold: Hold, updateId: string) => Promise<void>;
   /** Newest executions of runs in the range, in no order; `complete` is false when there are more than `maxRuns`. */
   readonly list: (request: ListRequest) => Promise<{ readonly runs: readonly ListedRun[]; readonly complete: boolean }>;
   /** @throws AppError `Input.NotFound` when the history is gone, `Engine.Unavailable` */
   readonly readHistory: (request: HistoryRequest) => Promise<HistoryPage>;
+  /** The histories of a run's chain, each as the JSON that a replay takes; none when the engine does not know the run. */
+  readonly readHistories: (run: RunRef) => AsyncIterable<string>;
   /** When a worker last asked for work of this queue; null when none did lately. */
   readonly lastPollAtMs: (taskQueue: string, kind: 'workflow' | 'activity') => Promise<number | null>;
 }
@@ -142,7 +165,10 @@ interface ApiLog {
 export interface ApiPorts {
   readonly engine: RunEngine;
   readonly objects: ObjectStore;
+  readonly blobs: BlobStore;
   readonly trajectory: TrajectoryStore;
+  readonly history: HistoryReader;
+  readonly archive: HistoryArchive;
   readonly catalog: { readonly profiles: ReadonlyMap<string, Profile>; readonly tools: readonly ToolDefinition[] };
   readonly settings: ApiSettings;
   /** The `Host` values that are ours; a function, as a free port is known only after binding. */

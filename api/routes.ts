@@ -2,7 +2,16 @@ import { createRoute } from '@hono/zod-openapi';
 import { z } from 'zod';
 import { eventListSchema } from './events/event-view.ts';
 import { problemSchema } from './http/problem.ts';
+import { runStatusSchema } from '../domain/outcome.ts';
+import {
+  editBodySchema,
+  forkBodySchema,
+  holdBodySchema,
+  messageBodySchema,
+  raiseBodySchema,
+} from './runs/hold-schemas.ts';
 import { runListSchema, runSchema, submitSchema } from './runs/run-schemas.ts';
+import { promptSchema } from './trajectory/show-prompt.ts';
 import { stepSchema } from './trajectory/show-step.ts';
 
 /** Problems that a call may answer beside those of every call. */
@@ -16,7 +25,7 @@ const descriptions: Readonly<Record<number, string>> = {
   400: 'Not JSON, or a cursor that is none.',
   403: 'A foreign Host or Origin.',
   404: 'No such run or step.',
-  409: 'The same request is still in flight; come again after Retry-After.',
+  409: 'Not possible as the run stands (code names the rule), or the same request is still in flight (with Retry-After).',
   410: 'The engine no longer keeps the history.',
   413: 'The body is longer than 256 KB.',
   415: 'The body is not application/json.',
@@ -34,6 +43,7 @@ function json<T extends z.ZodType>(schema: T, description: string) {
 }
 
 const idParam = z.object({ id: z.string().describe('rsch_ and a ULID, or the ULID alone') });
+const stepParams = idParam.extend({ n: z.coerce.number().int().min(0) });
 const keyHeader = z.object({
   'idempotency-key': z
     .string()
@@ -42,6 +52,33 @@ const keyHeader = z.object({
     .optional()
     .describe('1 to 255 visible ASCII characters; repeats are one request'),
 });
+
+/** A verb with which a person takes hold of a live run; repeats under one Idempotency-Key are one hold. */
+function hold(options: {
+  readonly operationId: string;
+  readonly path: string;
+  readonly summary: string;
+  readonly schema?: z.ZodType;
+}) {
+  const { operationId, path, summary, schema = holdBodySchema } = options;
+  const isStep = path.includes('{n}');
+  return createRoute({
+    operationId,
+    method: 'post',
+    path,
+    summary,
+    request: {
+      headers: keyHeader,
+      params: isStep ? stepParams : idParam,
+      body: { required: schema !== holdBodySchema, content: { 'application/json': { schema } } },
+    },
+    responses: { 200: json(runSchema, 'Taken; the run as it stands.'), ...problems(400, 404, 409, 413, 415, 422) },
+  });
+}
+
+const run = '/v1/research/{id}';
+const step = `${run}/steps/{n}`;
+const forked = json(runSchema, 'A new run that shares the records before the step. Location names it.');
 
 /** Every route of the door, as its document shows it. Handlers check against the same schemas. */
 export const routes = {
@@ -70,7 +107,7 @@ export const routes = {
         before: z.string().optional(),
         limit: z.coerce.number().int().min(1).max(100).default(20),
         order: z.enum(['asc', 'desc']).default('desc'),
-        status: z.enum(['queued', 'in_progress', 'completed', 'incomplete', 'failed', 'cancelled']).optional(),
+        status: runStatusSchema.optional(),
       }),
     },
     responses: { 200: json(runListSchema, 'A page.'), ...problems(400, 422) },
@@ -94,6 +131,98 @@ export const routes = {
       202: json(runSchema, 'Asked for; the run ends as cancelled.'),
       ...problems(400, 404, 413, 415, 422),
     },
+  }),
+  pause: hold({
+    operationId: 'pauseResearch',
+    path: `${run}/pause`,
+    summary: 'Stand still after the steps in flight; the time does not count against the wall limit.',
+  }),
+  resume: hold({ operationId: 'resumeResearch', path: `${run}/resume`, summary: 'Go on after a pause.' }),
+  finalize: hold({
+    operationId: 'finalizeResearch',
+    path: `${run}/finalize`,
+    summary: 'Ask for the answer now, with what is known.',
+  }),
+  steer: hold({
+    operationId: 'steerResearch',
+    path: `${run}/messages`,
+    summary: 'Tell the model something with its next turn.',
+    schema: messageBodySchema,
+  }),
+  raise: hold({
+    operationId: 'raiseResearchBudget',
+    path: `${run}/budget`,
+    summary: "Raise limits, up to the profile's own; a run that paused at a limit goes on.",
+    schema: raiseBodySchema,
+  }),
+  retryStep: createRoute({
+    operationId: 'retryResearchStep',
+    method: 'post',
+    path: `${step}/retry`,
+    summary: 'Try a step again whose attempts ran out; in a run that has ended, as a fork at that step.',
+    request: {
+      headers: keyHeader,
+      params: stepParams,
+      body: { required: false, content: { 'application/json': { schema: holdBodySchema } } },
+    },
+    responses: {
+      200: json(runSchema, 'Taken; the run as it stands.'),
+      202: forked,
+      ...problems(400, 404, 409, 413, 415, 422),
+    },
+  }),
+  skipStep: hold({
+    operationId: 'skipResearchStep',
+    path: `${step}/skip`,
+    summary: 'Leave a call out: one whose attempts ran out, or of a paused run. The model is told.',
+  }),
+  editStep: hold({
+    operationId: 'editResearchStep',
+    path: `${step}/edit`,
+    summary: 'Give a call other arguments: one whose attempts ran out, or of a paused run. Recorded with who and why.',
+    schema: editBodySchema,
+  }),
+  approveStep: hold({
+    operationId: 'approveResearchStep',
+    path: `${step}/approve`,
+    summary: 'Let a call run that waits for approval.',
+  }),
+  denyStep: hold({
+    operationId: 'denyResearchStep',
+    path: `${step}/deny`,
+    summary: 'Refuse a call that waits for approval; the model is told.',
+  }),
+  fork: createRoute({
+    operationId: 'forkResearch',
+    method: 'post',
+    path: `${run}/fork`,
+    summary: 'A new run from any step of this one, ended or not: the steps before it are shared and cost nothing.',
+    request: {
+      headers: keyHeader,
+      params: idParam,
+      body: { required: true, content: { 'application/json': { schema: forkBodySchema } } },
+    },
+    responses: { 202: forked, ...problems(400, 404, 409, 413, 415, 422) },
+  }),
+  histories: createRoute({
+    operationId: 'getResearchHistories',
+    method: 'get',
+    path: `${run}/histories`,
+    summary:
+      "The engine's histories of the run, an execution a line: what a replay takes. From the archive once it has ended.",
+    request: { params: idParam },
+    responses: {
+      200: { description: 'JSON lines.', content: { 'application/x-ndjson': { schema: z.string() } } },
+      ...problems(404),
+    },
+  }),
+  prompt: createRoute({
+    operationId: 'getResearchPrompt',
+    method: 'get',
+    path: `${step}/prompt`,
+    summary: 'The exact messages that a model step sent, rendered from the records and proved by its digest.',
+    request: { params: stepParams },
+    responses: { 200: json(promptSchema, 'The prompt.'), ...problems(404, 422) },
   }),
   events: createRoute({
     operationId: 'getResearchEvents',
@@ -139,7 +268,7 @@ export const routes = {
     method: 'get',
     path: '/v1/research/{id}/steps/{n}',
     summary: 'One step with its request and response.',
-    request: { params: idParam.extend({ n: z.coerce.number().int().min(0) }) },
+    request: { params: stepParams },
     responses: { 200: json(stepSchema, 'The step.'), ...problems(404) },
   }),
   health: createRoute({

@@ -2,7 +2,7 @@ import { settle } from './budget.ts';
 import type { Carry } from './carry.ts';
 import { deadlineMs, type Action } from './decide-next.ts';
 import type { RunEnd } from './outcome.ts';
-import { boundPrompt } from './prompt-bound.ts';
+import { boundPrompt, frameTokens } from './prompt-bound.ts';
 import { extendHead } from './record.ts';
 import type { ModelReceipt, ToolReceipt } from './receipt.ts';
 
@@ -39,6 +39,7 @@ export function applyModel(state: Carry, action: ModelAction, receipt: ModelRece
     modelSeq: state.nextSeq,
     modelRecordDigest: receipt.recordDigest,
     calls: receipt.calls.map((call) => ({ ...call })),
+    doneTokens: 0,
   };
   const usesSandbox = thought.usesSandbox || receipt.calls.some((call) => call.pool === 'sandbox');
   return { state: { ...thought, pending, usesSandbox }, end: null };
@@ -82,6 +83,28 @@ export function applyModelFailure(state: Carry, action: ModelAction, failed: Mod
   };
 }
 
+/** Takes a model call that a person gave up, to have the answer with what is known. Its slot holds the failure. */
+export function applyGivenUp(state: Carry, recordDigest: string): Carry {
+  return { ...state, nextSeq: state.nextSeq + 1, head: extendHead(state.head, recordDigest) };
+}
+
+/** Takes a recorded message of a person into the state: an agent that had come to its end gets another turn. */
+export function applyMessage(
+  state: Carry,
+  recorded: { readonly recordDigest: string; readonly tokens: number },
+): Carry {
+  const [, ...messages] = state.holds.messages;
+  const endedByItself = state.finalizing !== null && state.finalizing.limitHit === null;
+  return {
+    ...state,
+    head: extendHead(state.head, recorded.recordDigest),
+    nextSeq: state.nextSeq + 1,
+    thoughtTokens: state.thoughtTokens + recorded.tokens + frameTokens,
+    finalizing: endedByItself ? null : state.finalizing,
+    holds: { ...state.holds, messages },
+  };
+}
+
 /** What came of one planned call, in the order of the calls. */
 export interface CallResult {
   readonly receipt: ToolReceipt;
@@ -92,7 +115,7 @@ export interface CallResult {
 /** Takes the receipts of a message's calls into the state, in slot order. */
 export function applyTools(state: Carry, results: readonly CallResult[]): Carry {
   let { head, spent } = state;
-  let tokens = 0;
+  let tokens = state.pending?.doneTokens ?? 0;
   for (const { receipt, executed } of results) {
     head = extendHead(head, receipt.recordDigest);
     spent = { ...settle(spent, receipt), toolCalls: spent.toolCalls + (executed ? 1 : 0) };
@@ -105,5 +128,6 @@ export function applyTools(state: Carry, results: readonly CallResult[]): Carry 
     nextSeq: state.nextSeq + results.length,
     observationTokens: [...state.observationTokens, tokens],
     pending: null,
+    holds: { ...state.holds, decisions: {} },
   };
 }

@@ -21,8 +21,11 @@ export const limitsSchema = z.strictObject({
   /** From the start of the run, waiting included. */
   maxWallMs: z.int().min(1_000),
   maxCostMicroUsd: microUsdSchema.nullable(),
-  /** What happens at a limit: `finalize` asks for the answer with what is known. */
-  onExceed: z.enum(['finalize']),
+  /**
+   * What happens at a limit: `finalize` asks for the answer with what is known · `pause` waits until a person raises it ·
+   * `fail` ends the run without an answer.
+   */
+  onExceed: z.enum(['finalize', 'pause', 'fail']),
 });
 export type Limits = z.infer<typeof limitsSchema>;
 

@@ -1,7 +1,8 @@
 import { dialectOf } from './dialects/for-profile.ts';
 import { digestJson } from './digest.ts';
 import { AppError } from './errors.ts';
-import type { RunManifest } from './manifest.ts';
+import type { Limits } from './budget.ts';
+import type { Fork, ParentPrefix, RunManifest } from './manifest.ts';
 import type { Profile } from './profile.ts';
 import type { ToolDefinition } from './tools.ts';
 
@@ -10,14 +11,17 @@ export interface ManifestRequest {
   readonly tenant: string;
   readonly runId: string;
   readonly question: string;
-  /** With its limits already narrowed to the task's budget. */
   readonly profile: Profile;
+  /** The profile's limits, narrowed to the task's budget; absent: as the profile has them. */
+  readonly limits?: Limits;
   /** All tools of the installation. */
   readonly tools: readonly ToolDefinition[];
   readonly now: Date;
   readonly timeZone: string;
   readonly standIn: boolean;
   readonly metadata: Readonly<Record<string, string>>;
+  /** The prefix that a fork shares; absent for a run from the beginning. */
+  readonly origin?: { readonly parent: ParentPrefix; readonly fork: Fork };
 }
 
 /** The calendar day of `now` in `timeZone`, as `YYYY-MM-DD`. */
@@ -47,7 +51,8 @@ function chooseTools(request: ManifestRequest): ToolDefinition[] {
  */
 export function buildManifest(request: ManifestRequest): RunManifest {
   const { profile, question } = request;
-  if (profile.limits.maxCostMicroUsd !== null && profile.prices === null) {
+  const limits = request.limits ?? profile.limits;
+  if (limits.maxCostMicroUsd !== null && profile.prices === null) {
     throw new AppError('Input.Invalid', {
       field: '/budget/max_cost_usd',
       what: `profile ${profile.name} has no prices, so a limit in money could not be kept`,
@@ -64,15 +69,21 @@ export function buildManifest(request: ManifestRequest): RunManifest {
     runId: request.runId,
     question,
     profile,
-    limits: profile.limits,
+    limits,
     systemPrompt: dialect.systemPrompt({ tools, date }),
     tools,
-    taskDigest: digestJson({ question, profile: { ...profile, prices: null }, tools, systemPrompt: undated }),
+    taskDigest: digestJson({
+      question,
+      profile: { ...profile, limits: null, prices: null },
+      tools,
+      systemPrompt: undated,
+    }),
     date,
     timeZone: request.timeZone,
     createdAt: request.now.toISOString(),
     standIn: request.standIn,
-    parent: null,
+    parent: request.origin?.parent ?? null,
+    fork: request.origin?.fork ?? null,
     metadata: { ...request.metadata },
   };
 }

@@ -1,15 +1,18 @@
 import { z } from 'zod';
-import { limitsSchema, pricesSchema, spentSchema } from './budget.ts';
-import { digestSchema, runIdSchema, tenantSchema } from './ids.ts';
+import { limitsSchema, nothingSpent, pricesSchema, spentSchema } from './budget.ts';
+import { holdsSchema, noHolds } from './holds.ts';
+import { digestSchema, type RunRef, runIdSchema, tenantSchema } from './ids.ts';
 import { parentPrefixSchema } from './manifest.ts';
 import { limitHitSchema } from './outcome.ts';
-import { toolPoolSchema } from './tools.ts';
+import { onStepFailureSchema } from './profile.ts';
+import { callRefSchema } from './receipt.ts';
 
 /** The facts of a manifest that the workflow decides with; read once, at the start. */
 export const runFactsSchema = z.strictObject({
   profile: z.string(),
   question: z.string(),
   limits: limitsSchema,
+  onStepFailure: onStepFailureSchema,
   prices: pricesSchema.nullable(),
   keep: z.int(),
   windowTokens: z.int(),
@@ -29,7 +32,9 @@ export type RunFacts = z.infer<typeof runFactsSchema>;
 const pendingCallsSchema = z.strictObject({
   modelSeq: z.int(),
   modelRecordDigest: digestSchema,
-  calls: z.array(z.strictObject({ tool: z.string(), pool: toolPoolSchema.nullable(), callIndex: z.int() })),
+  calls: z.array(callRefSchema),
+  /** Tokens of the message's calls that are recorded already: a fork may begin between two calls of one message. */
+  doneTokens: z.int().min(0),
 });
 export type PendingCalls = z.infer<typeof pendingCallsSchema>;
 
@@ -59,8 +64,57 @@ export const carrySchema = z.strictObject({
   /** Replies in a row that were thrown away as malformed or cut. */
   rejectedInRow: z.int(),
   usesSandbox: z.boolean(),
+  holds: holdsSchema,
   pending: pendingCallsSchema.nullable(),
   /** Set when the next model call is the final one. */
   finalizing: z.strictObject({ limitHit: limitHitSchema.nullable() }).nullable(),
 });
 export type Carry = z.infer<typeof carrySchema>;
+
+/** The facts of a run whose manifest is not read yet: a run that fails before that still needs a state to end with. */
+const noFacts: RunFacts = {
+  profile: '',
+  question: '',
+  limits: {
+    maxTurns: 1,
+    maxToolCalls: 0,
+    maxTokens: null,
+    maxWallMs: 1_000,
+    maxCostMicroUsd: null,
+    onExceed: 'finalize',
+  },
+  onStepFailure: 'observe',
+  prices: null,
+  keep: -1,
+  windowTokens: 0,
+  maxTokens: 0,
+  baseTokens: 0,
+  finalTokens: 0,
+  readerReserve: null,
+  readerTools: [],
+};
+
+/** The state of a run before its first step. */
+export function toStartState({ tenant, runId }: RunRef, manifestDigest: string, startedAtMs: number): Carry {
+  return {
+    schemaVersion: 1,
+    tenant,
+    runId,
+    manifestDigest,
+    parent: null,
+    facts: noFacts,
+    startedAtMs,
+    nextSeq: 0,
+    nextEvent: 1,
+    head: manifestDigest,
+    spent: nothingSpent(null),
+    promptScale: 1_000,
+    thoughtTokens: 0,
+    observationTokens: [],
+    rejectedInRow: 0,
+    usesSandbox: false,
+    holds: noHolds,
+    pending: null,
+    finalizing: null,
+  };
+}

@@ -1,5 +1,6 @@
 import { checkReservations, type Reservation } from './budget.ts';
 import type { Carry } from './carry.ts';
+import type { Pause, QueuedMessage, StepDecision } from './holds.ts';
 import type { LimitHit, RunEnd } from './outcome.ts';
 import { boundPrompt, reserveModelCall, viewOf } from './prompt-bound.ts';
 import type { Purpose } from './record.ts';
@@ -9,8 +10,12 @@ import type { CallRef } from './receipt.ts';
 export interface PlannedCall {
   readonly call: CallRef;
   /** Null when it runs; else why its slot is closed without running it. */
-  readonly refusal: { readonly type: 'Tool.Refused' | 'Budget.Exceeded'; readonly message: string } | null;
+  readonly refusal: { readonly type: RefusalType; readonly message: string } | null;
+  /** What a person decided of it before it began; null when nobody did. */
+  readonly decision: StepDecision | null;
 }
+
+type RefusalType = 'Tool.Refused' | 'Budget.Exceeded' | 'Step.Skipped';
 
 /** What the run does next. */
 export type Action =
@@ -22,11 +27,15 @@ export type Action =
       readonly limitHit: LimitHit | null;
     }
   | { readonly type: 'tools'; readonly planned: readonly PlannedCall[] }
+  /** Records a person's message, which the model sees with its next turn. */
+  | { readonly type: 'message'; readonly message: QueuedMessage }
+  /** Stands still until a person does something; the pause is not in the state yet when a limit makes it. */
+  | { readonly type: 'wait'; readonly pause: Pause }
   | { readonly type: 'end'; readonly end: RunEnd };
 
-/** When the run's wall limit is reached, in milliseconds since the epoch. */
+/** When the run's wall limit is reached, in milliseconds since the epoch; time that it stood still for people does not count. */
 export function deadlineMs(state: Carry): number {
-  return state.startedAtMs + state.facts.limits.maxWallMs;
+  return state.startedAtMs + state.facts.limits.maxWallMs + state.holds.heldMs;
 }
 
 /**
@@ -35,11 +44,27 @@ export function deadlineMs(state: Carry): number {
  * Pure: workflow code performs the action and feeds the receipts back through `apply-step.ts`.
  */
 export function decideNext(state: Carry, nowMs: number): Action {
+  const { paused, messages, finalize } = state.holds;
+  if (paused !== null) return { type: 'wait', pause: paused };
   if (state.pending !== null) return { type: 'tools', planned: planCalls(state, nowMs) };
+  const [message] = messages;
+  if (message !== undefined) return { type: 'message', message };
+  if (finalize !== null) return decideFinal(state, 'finalize_requested');
   if (state.finalizing !== null) return decideFinal(state, state.finalizing.limitHit);
   const limitHit = findLimit(state, nowMs);
-  if (limitHit !== null) return decideFinal(state, limitHit);
+  if (limitHit !== null) return decideLimit(state, limitHit, nowMs);
   return { type: 'model', purpose: 'turn', firstLive: viewOf(state, 'turn'), limitHit: null };
+}
+
+/** What the profile wants at a limit. A full window is no budget: nothing that a person could raise would help. */
+function decideLimit(state: Carry, limitHit: LimitHit, nowMs: number): Action {
+  const { onExceed } = state.facts.limits;
+  if (onExceed === 'finalize' || limitHit === 'context_exhausted') return decideFinal(state, limitHit);
+  if (onExceed === 'fail') {
+    return { type: 'end', end: { outcome: 'budget_exhausted', stopReason: limitHit, limitHit, failure: null } };
+  }
+  const why = `the limit ${limitHit} is reached`;
+  return { type: 'wait', pause: { cause: 'budget', by: 'longhaul', why, sinceMs: nowMs, limitHit } };
 }
 
 /** The final call, when there is room and money for it; else the run ends without an answer. */
@@ -91,12 +116,18 @@ function reserveFinalAfterTurn(state: Carry): Reservation {
 
 function planCalls(state: Carry, nowMs: number): PlannedCall[] {
   const { limits, readerReserve, readerTools } = state.facts;
+  const { decisions, finalize } = state.holds;
   let callsLeft = limits.maxToolCalls - state.spent.toolCalls;
   const reserved: Reservation[] = [reserveModelCall(state, 'final')];
   const late = nowMs >= deadlineMs(state);
-  return (state.pending?.calls ?? []).map((call) => {
-    if (call.pool === null) return { call, refusal: { type: 'Tool.Refused', message: 'see the call' } };
-    const refuse = (message: string): PlannedCall => ({ call, refusal: { type: 'Budget.Exceeded', message } });
+  return (state.pending?.calls ?? []).map((call, index) => {
+    const decision = decisions[String(state.nextSeq + index)] ?? null;
+    const refuse = (message: string, type: RefusalType = 'Budget.Exceeded'): PlannedCall => {
+      return { call, decision, refusal: { type, message } };
+    };
+    if (call.pool === null) return refuse('see the call', 'Tool.Refused');
+    if (finalize !== null) return refuse(toSkipText('finalized', finalize), 'Step.Skipped');
+    if (decision?.action === 'skip') return refuse(toSkipText('skipped', decision), 'Step.Skipped');
     if (late) return refuse("the run's wall time is used up");
     if (callsLeft <= 0) return refuse(`the run's limit of ${limits.maxToolCalls} tool calls is reached`);
     if (readerReserve !== null && readerTools.includes(call.tool)) {
@@ -105,6 +136,15 @@ function planCalls(state: Carry, nowMs: number): PlannedCall[] {
       reserved.push(readerReserve);
     }
     callsLeft -= 1;
-    return { call, refusal: null };
+    return { call, decision, refusal: null };
   });
+}
+
+/** What the model is told of a call that a person left out. */
+export function toSkipText(
+  verb: 'skipped' | 'denied' | 'finalized',
+  { by, why }: { readonly by: string; readonly why: string },
+): string {
+  const reason = why === '' ? '' : `: ${why}`;
+  return verb === 'finalized' ? `the answer is asked for now, by ${by}${reason}` : `${verb} by ${by}${reason}`;
 }

@@ -39,6 +39,7 @@ export const failures = {
   'Model.ContextOverflow': { retry: 'never', http: 502, title: 'prompt longer than the window' },
   'Tool.Failed': { retry: 'never', http: 502, title: 'tool failed' },
   'Tool.Unavailable': { retry: 'fault', http: 503, title: 'tool unavailable' },
+  'Tool.OutcomeUnknown': { retry: 'never', http: 502, title: 'OUTCOME_UNKNOWN' },
   'Tool.RateLimited': { retry: 'wait', http: 503, title: 'tool rate limit' },
   'Tool.QuotaExhausted': { retry: 'never', http: 502, title: 'tool quota exhausted' },
   'Tool.Timeout': { retry: 'never', http: 504, title: 'tool too slow' },
@@ -63,6 +64,10 @@ export const failures = {
   'Worker.Drained': { retry: 'wait', http: 500, title: 'worker is shutting down' },
   'Worker.Poison': { retry: 'never', http: 500, title: 'step killed its worker again and again' },
   'Run.Cancelled': { retry: 'never', http: 409, title: 'run cancelled' },
+  'Run.Ended': { retry: 'never', http: 409, title: 'the run has ended' },
+  'Run.Conflict': { retry: 'never', http: 409, title: 'not possible as the run stands' },
+  'Step.Skipped': { retry: 'never', http: 409, title: 'step skipped' },
+  'Step.Denied': { retry: 'never', http: 409, title: 'call denied' },
   'Step.TimedOut': { retry: 'never', http: 504, title: 'step ran out of time' },
   'Internal.Bug': { retry: 'fault', http: 500, title: 'internal error' },
 } as const satisfies Record<string, FailureRow>;
@@ -80,6 +85,10 @@ export interface FailureFacts {
   readonly field?: string;
   /** How long the other side asked us to wait, in milliseconds. */
   readonly retryAfterMs?: number;
+  /** Name of the rule that was broken, for programs. */
+  readonly rule?: string;
+  /** True when it is certain that nothing reached the other side. */
+  readonly unsent?: boolean;
   readonly cause?: unknown;
 }
 

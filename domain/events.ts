@@ -21,7 +21,7 @@ export type HistoryFact =
       readonly failure: { readonly type: string; readonly message: string };
     }
   | { readonly type: 'cancel-requested'; readonly atMs: number }
-  | { readonly type: 'update-accepted'; readonly atMs: number; readonly name: string }
+  | { readonly type: 'update-accepted'; readonly atMs: number; readonly name: string; readonly input: unknown }
   | {
       readonly type: 'ended';
       readonly atMs: number;
@@ -42,7 +42,7 @@ export interface RunEvent {
 /** What is known of an activity when it was scheduled, for the event that closes it. */
 export type OpenActivities = ReadonlyMap<number, { readonly subject: string; readonly data: Record<string, unknown> }>;
 
-const stepActivities: ReadonlySet<string> = new Set(['callModel', 'callTool', 'closeStep']);
+const stepActivities: ReadonlySet<string> = new Set(['callModel', 'callTool', 'closeStep', 'recordMessage']);
 
 /** Facts of an activity's input that an event shows; texts never travel in inputs. */
 function describeInput(activity: string, input: unknown): Record<string, unknown> {
@@ -50,6 +50,7 @@ function describeInput(activity: string, input: unknown): Record<string, unknown
   const shown = ['seq', 'turn', 'purpose', 'tool', 'modelSeq', 'callIndex'] as const;
   const facts: Record<string, unknown> = stepActivities.has(activity) ? {} : { activity };
   if (activity === 'callModel') facts['kind'] = 'model';
+  else if (activity === 'recordMessage') facts['kind'] = 'message';
   else if (stepActivities.has(activity)) facts['kind'] = 'kind' in input ? input.kind : 'tool';
   for (const key of shown) {
     if (key in input) facts[key] = Object.entries(input).find(([name]) => name === key)?.[1];
@@ -107,8 +108,35 @@ function projectFact(fact: HistoryFact, known: Known): Pick<RunEvent, 'type' | '
   }
   if (fact.type === 'activity-completed' || fact.type === 'activity-failed') return projectClosed(fact, known);
   if (fact.type === 'ended') return projectEnd(fact);
-  if (fact.type === 'update-accepted') return { type: 'message.received', data: { name: fact.name } };
+  if (fact.type === 'update-accepted') return projectHold(fact);
   return { type: fact.type === 'cancel-requested' ? 'run.cancel_requested' : 'run.started', data: {} };
+}
+
+/** What a hold is called once it is taken. */
+const holdEvents: Readonly<Record<string, string>> = {
+  pause: 'run.paused',
+  resume: 'run.resumed',
+  finalize: 'run.finalizing',
+  steer: 'message.received',
+  budget: 'budget.raised',
+};
+
+const stepEvents: Readonly<Record<string, string>> = {
+  retry: 'step.retried',
+  skip: 'step.skipped',
+  edit: 'step.edited',
+  approve: 'step.approved',
+  deny: 'step.denied',
+};
+
+/** A hold shows who and why, and what of it is no text: texts are blobs. */
+function projectHold({
+  name,
+  input,
+}: Extract<HistoryFact, { type: 'update-accepted' }>): Pick<RunEvent, 'type' | 'data'> {
+  const { type: _type, action, digest: _digest, tokens: _tokens, ...data } = toRecord(input);
+  const type = name === 'step' ? stepEvents[String(action)] : holdEvents[name];
+  return type === undefined ? { type: 'message.received', data: { name } } : { type, data };
 }
 
 function projectClosed(

@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { microUsdSchema, spentSchema } from './budget.ts';
+import { limitsSchema, microUsdSchema, spentSchema } from './budget.ts';
 import { digestSchema, runIdSchema, tenantSchema } from './ids.ts';
 import { stepFailureSchema } from './record.ts';
+import { effectSchema } from './tools.ts';
 
 /** How a run ends. */
 export const outcomeKindSchema = z.enum(['answered', 'abstained', 'budget_exhausted', 'cancelled', 'failed']);
@@ -14,6 +15,7 @@ export const limitHitSchema = z.enum([
   'budget_reached',
   'context_exhausted',
   'deadline',
+  'finalize_requested',
 ]);
 export type LimitHit = z.infer<typeof limitHitSchema>;
 
@@ -47,7 +49,13 @@ export const runOutcomeSchema = z.strictObject({
   /** The whole final reply; null when there was no final call. */
   report: z.string().nullable(),
   sources: z.array(sourceSchema),
+  /** Calls whose effect stays in the world: a fork does not undo them. The first 500. */
+  effects: z.array(z.strictObject({ seq: z.int(), tool: z.string(), effect: effectSchema })),
+  /** Attempts of recorded steps before the one that recorded: killed, handed on or failed; what they used up is in no count. */
+  extraAttempts: z.int().min(0),
   spent: spentSchema,
+  /** As they stood at the end: people may have raised them. */
+  limits: limitsSchema,
   costMicroUsd: microUsdSchema.nullable(),
   steps: z.int().min(0),
   head: digestSchema,
@@ -58,7 +66,17 @@ export const runOutcomeSchema = z.strictObject({
 export type RunOutcome = z.infer<typeof runOutcomeSchema>;
 
 /** The status that the native door shows. */
-export const runStatusSchema = z.enum(['queued', 'in_progress', 'completed', 'incomplete', 'failed', 'cancelled']);
+export const runStatusSchema = z.enum([
+  'queued',
+  'in_progress',
+  /** A step waits for a person: its approval, or what to do after its attempts ran out. */
+  'requires_action',
+  'paused',
+  'completed',
+  'incomplete',
+  'failed',
+  'cancelled',
+]);
 export type RunStatus = z.infer<typeof runStatusSchema>;
 
 const statusOfOutcome = {

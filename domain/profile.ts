@@ -29,6 +29,20 @@ const readerSettingsSchema = z.strictObject({
   maxPageChars: z.int().min(1_000),
 });
 
+/**
+ * What happens when a step's attempts ran out: `observe` tells the model (a model call ends the run) · `pause` waits for a person
+ * to retry, skip or edit it · `fail` ends the run.
+ */
+export const onStepFailureSchema = z.enum(['observe', 'pause', 'fail']);
+
+/** Calls that wait for a person before they run. */
+const approvalSchema = z.strictObject({
+  /** Every tool of these effect classes. */
+  effects: z.array(z.enum(['keyed', 'unkeyed'])),
+  /** Tools by name, whatever their class. */
+  tools: z.array(z.string().min(1)).max(128),
+});
+
 /** Everything that makes an agent itself; resolved to every value before a run starts. */
 export const profileSchema = z.strictObject({
   name: z.string().regex(/^[a-z0-9][a-z0-9.-]{0,62}$/, 'a profile name is 1 to 63 of a-z, 0-9, . and -'),
@@ -42,6 +56,8 @@ export const profileSchema = z.strictObject({
   /** Names of the tools it is shown, in prompt order. */
   tools: z.array(z.string().min(1)).max(128),
   limits: limitsSchema,
+  onStepFailure: onStepFailureSchema.default('observe'),
+  approval: approvalSchema.default({ effects: [], tools: [] }),
   prices: pricesSchema.nullable(),
 });
 export type Profile = z.infer<typeof profileSchema>;
@@ -74,6 +90,8 @@ export function mirothinkerV1(model: string): Profile {
       maxCostMicroUsd: null,
       onExceed: 'finalize',
     },
+    onStepFailure: 'observe',
+    approval: { effects: [], tools: [] },
     prices: null,
   };
 }

@@ -7,7 +7,7 @@ import { firstLiveObservation } from './retention.ts';
 const placeholderTokens = 18;
 
 /** Tokens that a chat template spends on a message. */
-const frameTokens = 8;
+export const frameTokens = 8;
 
 /** The view of the next call: where retention begins to show observations. */
 export function viewOf(state: Carry, purpose: Purpose): number {

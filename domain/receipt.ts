@@ -1,13 +1,17 @@
-import type { PoolName, ToolPool } from './tools.ts';
+import { z } from 'zod';
+import { type PoolName, toolPoolSchema } from './tools.ts';
 import type { TokenUsage } from './usage.ts';
 
 /** A call by reference: its arguments stay in the model's record. */
-export interface CallRef {
-  readonly tool: string;
+export const callRefSchema = z.strictObject({
+  tool: z.string(),
   /** Null when the call is refused without being executed: unknown tool, unreadable arguments, one too many. */
-  readonly pool: ToolPool | null;
-  readonly callIndex: number;
-}
+  pool: toolPoolSchema.nullable(),
+  callIndex: z.int().min(0),
+  /** Present when the call waits for a person's approval before it runs. */
+  approval: z.literal(true).optional(),
+});
+export type CallRef = Readonly<z.infer<typeof callRefSchema>>;
 
 /**
  * What a model step leaves in history: facts, never text. At most 2 KB, usually under 400 bytes.

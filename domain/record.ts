@@ -5,7 +5,7 @@ import { digestSchema, runIdSchema } from './ids.ts';
 import { effectSchema, toolCallSchema } from './tools.ts';
 import { tokenUsageSchema } from './usage.ts';
 
-const stepKindSchema = z.enum(['model', 'tool']);
+export const stepKindSchema = z.enum(['model', 'tool', 'message']);
 export type StepKind = z.infer<typeof stepKindSchema>;
 
 /** Why the model is asked: for its next turn, or for the final answer. */
@@ -14,7 +14,7 @@ export type Purpose = z.infer<typeof purposeSchema>;
 
 /** A content by its digest; the text itself rides in the record's object or is a blob. */
 const contentRefSchema = z.strictObject({
-  name: z.enum(['reply', 'reasoning', 'calls', 'observation', 'page', 'raw']),
+  name: z.enum(['reply', 'reasoning', 'calls', 'observation', 'page', 'raw', 'message', 'arguments']),
   digest: digestSchema,
   bytes: z.int().min(0),
 });
@@ -30,6 +30,8 @@ const modelFactsSchema = z.strictObject({
   /** What the reply asks for: see `ModelReceipt`. */
   stop: z.enum(['calls', 'end', 'malformed', 'length']),
   model: z.string(),
+  /** The audit chain over the records before this one, as the run's decisions held it. */
+  head: digestSchema,
 });
 
 /** What only a tool call has. */
@@ -43,6 +45,14 @@ const toolFactsSchema = z.strictObject({
   /** The sandbox that the call worked in, and its files after it; null for every other tool. */
   sandbox: z.strictObject({ id: z.string(), treeDigest: digestSchema.nullable() }).nullable(),
 });
+
+/** What a person did to the step, and why. */
+export const stepHoldSchema = z.strictObject({
+  action: z.enum(['edit', 'skip', 'approve', 'deny', 'steer']),
+  by: z.string(),
+  why: z.string(),
+});
+export type StepHold = z.infer<typeof stepHoldSchema>;
 
 /** The failure that a step ended with. */
 export const stepFailureSchema = z.strictObject({ type: z.string(), message: z.string() });
@@ -76,6 +86,8 @@ export const stepRecordSchema = z.strictObject({
   delivery: z.int().min(1),
   model: modelFactsSchema.nullable(),
   tool: toolFactsSchema.nullable(),
+  /** Null for a step that nobody took hold of. */
+  hold: stepHoldSchema.nullable(),
 });
 export type StepRecord = z.infer<typeof stepRecordSchema>;
 

@@ -15,6 +15,7 @@ export type PoolName = (typeof poolNames)[number];
  * receiver that deduplicates · `unkeyed` runs at most once.
  */
 export const effectSchema = z.enum(['read', 'sandbox', 'keyed', 'unkeyed']);
+export type Effect = z.infer<typeof effectSchema>;
 
 /** A tool as a run knows it: what the model is shown, and where and how it is executed. */
 export const toolDefinitionSchema = z.strictObject({

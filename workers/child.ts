@@ -8,6 +8,7 @@ import { toTaskQueue } from '../domain/receipt.ts';
 import type { PoolName } from '../domain/tools.ts';
 import { createActivityTracker } from './activity-tracker.ts';
 import { loadWorkerConfig, type WorkerConfig } from './compose/config.ts';
+import { createHolder } from './compose/holder.ts';
 import { createLogger } from './compose/logger.ts';
 import { openStorage } from './compose/storage.ts';
 import { loadTemporalConfig } from './compose/temporal.ts';
@@ -75,7 +76,7 @@ async function start(config: WorkerConfig): Promise<void> {
   const history = createHistoryReader({ trajectory: storage.trajectory, maxRuns: maxCachedRuns });
   const isProven = process.env[internalNames.proven] === '1';
   if (!isProven) await assertConditionalWrites(storage.objects);
-  const context: PoolContext = { config, storage, history, client, logger, isProven };
+  const context: PoolContext = { config, storage, history, holder: createHolder(), client, logger, isProven };
   const served = await Promise.all(
     config.pools.map(async (name) => {
       const pool = await poolFactories[name](context);

@@ -1,1 +1,2 @@
+export { archiveRun } from './archive-run.ts';
 export { researchRun } from './research-run.ts';

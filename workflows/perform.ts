@@ -1,129 +1,106 @@
-import { CancellationScope, isCancellation } from '@temporalio/workflow';
-import type { ClosedStep } from '../activities/runs/contract.ts';
-import { applyModel, applyModelFailure, applyTools, type CallResult } from '../domain/apply-step.ts';
-import { type Action, deadlineMs, type PlannedCall } from '../domain/decide-next.ts';
+import { isCancellation } from '@temporalio/workflow';
+import { applyGivenUp, applyMessage, applyModel, applyModelFailure } from '../domain/apply-step.ts';
+import { type Action, deadlineMs } from '../domain/decide-next.ts';
 import type { RunEnd } from '../domain/outcome.ts';
 import type { StepFailure } from '../domain/record.ts';
-import { modelPool, toolPool } from './pools.ts';
-import { type RunShell, toRootFailure } from './run-shell.ts';
+import { closeSlot, isFatal, toFailedRun } from './close.ts';
+import { askPerson } from './holds.ts';
+import { modelPool } from './pools.ts';
+import { countEvents, type RunShell, toRootFailure } from './run-shell.ts';
 
 /** What the final answer may take beyond the run's wall limit. */
 const finalGraceMs = 15 * 60_000;
 
 type ModelAction = Extract<Action, { type: 'model' }>;
 
-/** Counts an activity's two events (scheduled, closed), by the rule of `projectEvents`. */
-function countActivity(shell: RunShell): void {
-  shell.state = { ...shell.state, nextEvent: shell.state.nextEvent + 2 };
-}
-
-function timeLeftMs(shell: RunShell): number {
-  return deadlineMs(shell.state) - Date.now();
+/** What is left of the run's time, in milliseconds. */
+export function timeLeftMs(shell: RunShell): number {
+  return Math.max(0, deadlineMs(shell.state) - Date.now());
 }
 
 /** Performs a model call; the run's end when it was the final one or failed for good. */
 export async function performModel(shell: RunShell, action: ModelAction): Promise<RunEnd | null> {
-  const { state, queuePrefix } = shell;
-  const turn = state.spent.turns + 1;
-  const isFinal = action.purpose === 'final';
-  const step = { ...shell.run, seq: state.nextSeq, turn };
-  const summary = isFinal ? 'final answer' : `turn ${turn} · model`;
-  const withinMs = Math.max(0, timeLeftMs(shell)) + (isFinal ? finalGraceMs : 0);
-  const model = modelPool({ queuePrefix, withinMs, summary });
-  countActivity(shell);
-  try {
-    const { purpose, firstLive } = action;
-    const receipt = await model.callModel({ ...step, head: state.head, purpose, firstLive });
-    return take(shell, action, receipt);
-  } catch (error) {
-    const failure = toRootFailure(error);
-    if (failure === null) throw error;
-    const closed = await close(shell, { ...step, kind: 'model', call: null }, failure);
-    const end = takeClosed(shell, action, { closed, failure });
+  shell.isEnding = action.purpose === 'final';
+  for (;;) {
+    const tried = await tryModel(shell, action);
+    if (tried.type === 'done') return tried.end;
+    const { failure, error } = tried;
+    if (isFatal(failure)) return toFailedRun(failure);
+    const isOpen = !isCancellation(error) && mayAsk(shell, failure) && (await askRetry(shell, failure));
+    if (isOpen) continue;
+    const end = await closeModel(shell, action, failure);
     if (isCancellation(error)) throw error;
     return end;
   }
 }
 
-function take(shell: RunShell, action: ModelAction, receipt: Parameters<typeof applyModel>[2]): RunEnd | null {
-  const applied = applyModel(shell.state, action, receipt);
-  shell.state = applied.state;
-  return applied.end;
+type Tried =
+  | { readonly type: 'done'; readonly end: RunEnd | null }
+  | { readonly type: 'failed'; readonly failure: StepFailure; readonly error: unknown };
+
+async function tryModel(shell: RunShell, action: ModelAction): Promise<Tried> {
+  const { state, queuePrefix } = shell;
+  const { purpose, firstLive } = action;
+  const isFinal = purpose === 'final';
+  const turn = state.spent.turns + 1;
+  const summary = isFinal ? 'final answer' : `turn ${turn} · model`;
+  const withinMs = timeLeftMs(shell) + (isFinal ? finalGraceMs : 0);
+  countEvents(shell, 2);
+  try {
+    const model = modelPool({ queuePrefix, withinMs, summary });
+    const step = { ...shell.run, seq: state.nextSeq, turn };
+    const receipt = await model.callModel({ ...step, head: state.head, purpose, firstLive });
+    const applied = applyModel(shell.state, action, receipt);
+    shell.state = applied.state;
+    return { type: 'done', end: applied.end };
+  } catch (error) {
+    const failure = toRootFailure(error);
+    if (failure === null) throw error;
+    return { type: 'failed', failure, error };
+  }
 }
 
-/** Takes a closed slot into the state: a late success that won, or the failure. */
-function takeClosed(
-  shell: RunShell,
-  action: ModelAction,
-  { closed, failure }: { readonly closed: ClosedStep; readonly failure: StepFailure },
-): RunEnd | null {
-  if (closed.model !== null) return take(shell, action, closed.model);
+/** A limit behind a failure is the run's own business; anything else a person may look at where the profile says so. */
+function mayAsk({ state }: RunShell, failure: StepFailure): boolean {
+  const isLimit = failure.type === 'Model.ContextOverflow' || Date.now() >= deadlineMs(state);
+  return state.facts.onStepFailure === 'pause' && !isLimit;
+}
+
+async function askRetry(shell: RunShell, failure: StepFailure): Promise<boolean> {
+  const why = `${failure.type}: ${failure.message}`;
+  const decision = await askPerson(shell, { seq: shell.state.nextSeq, kind: 'model', cause: 'failed', why });
+  return decision.action === 'retry';
+}
+
+/** Closes the slot of a call that gave nothing: a late success that won is taken, else the failure. */
+async function closeModel(shell: RunShell, action: ModelAction, failure: StepFailure): Promise<RunEnd | null> {
+  const { state } = shell;
+  const step = { ...shell.run, seq: state.nextSeq, turn: state.spent.turns + 1 };
+  const closed = await closeSlot(shell, { ...step, kind: 'model', call: null, failure });
+  if (closed.model !== null) {
+    const applied = applyModel(shell.state, action, closed.model);
+    shell.state = applied.state;
+    return applied.end;
+  }
   const { recordDigest } = closed;
+  if (shell.state.holds.finalize !== null && action.purpose === 'turn') {
+    shell.state = applyGivenUp(shell.state, recordDigest);
+    return null;
+  }
   const applied = applyModelFailure(shell.state, action, { recordDigest, nowMs: Date.now(), failure });
   shell.state = applied.state;
   return applied.end;
 }
 
-type ClosingSlot = Omit<Parameters<RunShell['runs']['closeStep']>[0], 'failure'>;
-
-/** Closes a slot whose step will not be recorded by its own attempt; also while the run is being cancelled. */
-function close(shell: RunShell, slot: ClosingSlot, failure: StepFailure): Promise<ClosedStep> {
-  countActivity(shell);
-  return CancellationScope.nonCancellable(() => shell.runs.closeStep({ ...slot, failure }));
-}
-
-/** Performs the calls of one message in parallel; each has its slot, in text order, and every slot is filled. */
-export async function performTools(shell: RunShell, planned: readonly PlannedCall[]): Promise<null> {
-  const { nextSeq } = shell.state;
-  // A call never rejects for a failure of its step: that closes its slot and is a result.
-  const outcomes = await Promise.all(planned.map((plan, index) => performCall(shell, plan, nextSeq + index)));
-  shell.state = applyTools(shell.state, outcomes);
-  const cut = outcomes.find((outcome) => outcome.cancellation !== null);
-  if (cut?.cancellation) throw cut.cancellation;
+/** Records a person's message as a step. */
+export async function performMessage(
+  shell: RunShell,
+  { message }: Extract<Action, { type: 'message' }>,
+): Promise<RunEnd | null> {
+  const { state } = shell;
+  countEvents(shell, 2);
+  const step = { ...shell.run, seq: state.nextSeq, turn: state.spent.turns };
+  const { recordDigest, contentTokens } = await shell.runs.recordMessage({ ...step, message });
+  shell.state = applyMessage(shell.state, { recordDigest, tokens: contentTokens });
   return null;
-}
-
-/** A call's result, and the cancellation that cut it short, if one did. */
-interface CallOutcome extends CallResult {
-  readonly cancellation: Error | null;
-}
-
-async function performCall(shell: RunShell, plan: PlannedCall, seq: number): Promise<CallOutcome> {
-  const { pending, spent } = shell.state;
-  const { tool, callIndex, pool } = plan.call;
-  const modelSeq = pending?.modelSeq ?? 0;
-  const modelRecord = pending?.modelRecordDigest ?? '';
-  const step = { ...shell.run, seq, turn: spent.turns };
-  const call = { tool, modelSeq, callIndex, modelRecord };
-  const closing: ClosingSlot = { ...step, kind: 'tool', call };
-  if (plan.refusal !== null || pool === null) {
-    const refusal = plan.refusal ?? { type: 'Tool.Refused', message: 'the call was refused' };
-    return { ...(await toResult(shell, closing, refusal)), cancellation: null };
-  }
-  const summary = `turn ${step.turn} · ${tool}`;
-  countActivity(shell);
-  try {
-    const activities = toolPool(pool, { queuePrefix: shell.queuePrefix, withinMs: timeLeftMs(shell), summary });
-    return { receipt: await activities.callTool({ ...step, ...call }), executed: true, cancellation: null };
-  } catch (error) {
-    const failure = toRootFailure(error);
-    if (failure === null) throw error;
-    const closed = await toResult(shell, closing, failure);
-    return { ...closed, executed: true, cancellation: isCancellation(error) && error instanceof Error ? error : null };
-  }
-}
-
-async function toResult(shell: RunShell, slot: ClosingSlot, failure: StepFailure): Promise<CallResult> {
-  const closed = await close(shell, slot, failure);
-  const { recordDigest } = closed;
-  const empty = { inputTokens: 0, outputTokens: 0, cachedTokens: 0 };
-  const receipt = closed.tool ?? {
-    recordDigest,
-    contentTokens: 0,
-    usage: empty,
-    costMicroUsd: 0,
-    status: 'failed' as const,
-    preview: '',
-  };
-  return { receipt, executed: false };
 }

@@ -1,23 +1,28 @@
 import {
   ApplicationFailure,
+  allHandlersFinished,
   CancellationScope,
   CancelledFailure,
+  condition,
   isCancellation,
   makeContinueAsNewFunc,
-  setCurrentDetails,
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { FinishedRun, OpenedRun } from '../activities/runs/contract.ts';
+import type { FinishedRun } from '../activities/runs/contract.ts';
 import { nothingSpent } from '../domain/budget.ts';
-import type { Carry } from '../domain/carry.ts';
-import { decideNext } from '../domain/decide-next.ts';
+import { type Carry, toStartState } from '../domain/carry.ts';
+import { type Action, decideNext } from '../domain/decide-next.ts';
+import type { Pause } from '../domain/holds.ts';
 import { type RunEnd, toStatus } from '../domain/outcome.ts';
 import type { ResearchRun, ResearchRunInput } from './contract.ts';
-import { type RunShell, toRootFailure } from './run-shell.ts';
+import { registerHolds } from './holds.ts';
+import { performMessage, performModel } from './perform.ts';
+import { performTools } from './perform-tools.ts';
 import { runPool, sandboxPool } from './pools.ts';
-import { performModel, performTools } from './perform.ts';
+import { countEvents, noteHeldTime, type RunShell, toRootFailure } from './run-shell.ts';
 import { searchAttributes } from './search-attributes.ts';
+import { costAttribute, describe, standingOf, tellStanding } from './status.ts';
 
 /** Events of one execution before the run continues as new: early, so that the worst replay is a fraction of a second. */
 const continueAtEvents = 690;
@@ -31,14 +36,15 @@ const cancelled: RunEnd = { outcome: 'cancelled', stopReason: 'cancelled', limit
  */
 export async function researchRun(input: ResearchRunInput): Promise<FinishedRun> {
   const shell = openShell(input);
+  // Before anything is awaited: a hold may come with the first task.
+  registerHolds(shell);
   try {
     if (input.carry === null) await begin(shell);
     for (;;) {
       throwIfCancelled();
       const action = decideNext(shell.state, Date.now());
       if (action.type === 'end') return await finish(shell, action.end);
-      const end =
-        action.type === 'model' ? await performModel(shell, action) : await performTools(shell, action.planned);
+      const end = await perform(shell, action);
       if (end !== null) return await finish(shell, end);
       describe(shell.state);
       if (shouldContinue(shell.state)) await continueAsNew(shell);
@@ -56,88 +62,70 @@ export async function researchRun(input: ResearchRunInput): Promise<FinishedRun>
   }
 }
 
+function perform(shell: RunShell, action: Exclude<Action, { type: 'end' }>): Promise<RunEnd | null> {
+  if (action.type === 'model') return performModel(shell, action);
+  if (action.type === 'tools') return performTools(shell, action.planned);
+  return action.type === 'message' ? performMessage(shell, action) : standStill(shell, action.pause);
+}
+
+/** Stands still until a person lets the run go on; holds that come meanwhile may make the history long. */
+async function standStill(shell: RunShell, pause: Pause): Promise<null> {
+  shell.state = { ...shell.state, holds: { ...shell.state.holds, paused: pause } };
+  noteHeldTime(shell);
+  tellStanding(standingOf(shell));
+  await condition(() => shell.state.holds.paused === null || shouldContinue(shell.state));
+  if (shell.state.holds.paused === null) tellStanding(standingOf(shell));
+  return null;
+}
+
 /** A cancellation that arrived between two steps: no further one is begun. */
 function throwIfCancelled(): void {
   if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('the run was cancelled');
 }
 
 function openShell(input: ResearchRunInput): RunShell {
-  const { tenant, runId, manifestDigest, queuePrefix } = input;
+  const { tenant, runId, manifestDigest, queuePrefix, carry } = input;
   const run = { tenant, runId };
-  // Until the manifest is read there are no facts; a run that fails before that still needs a state to end with.
-  return { run, queuePrefix, state: input.carry ?? emptyState(run, manifestDigest), runs: runPool(queuePrefix) };
+  const state = carry ?? toStartState(run, manifestDigest, workflowInfo().startTime.getTime());
+  return { run, queuePrefix, state, runs: runPool(queuePrefix), waiting: new Map(), isEnding: false };
 }
 
 async function begin(shell: RunShell): Promise<void> {
-  shell.state = { ...shell.state, nextEvent: shell.state.nextEvent + 2 };
+  countEvents(shell, 2);
   const { tenant, runId, manifestDigest } = shell.state;
-  const opened: OpenedRun = await shell.runs.openRun({ tenant, runId, manifestDigest });
-  const { facts, parent } = opened;
-  shell.state = { ...shell.state, facts, parent, spent: nothingSpent(facts.prices) };
-  upsertSearchAttributes([{ key: searchAttributes.status, value: 'in_progress' }]);
-}
-
-function emptyState(run: { readonly tenant: string; readonly runId: string }, manifestDigest: string): Carry {
-  return {
-    schemaVersion: 1,
-    ...run,
-    manifestDigest,
-    parent: null,
-    facts: {
-      profile: '',
-      question: '',
-      limits: {
-        maxTurns: 1,
-        maxToolCalls: 0,
-        maxTokens: null,
-        maxWallMs: 1_000,
-        maxCostMicroUsd: null,
-        onExceed: 'finalize',
-      },
-      prices: null,
-      keep: -1,
-      windowTokens: 0,
-      maxTokens: 0,
-      baseTokens: 0,
-      finalTokens: 0,
-      readerReserve: null,
-      readerTools: [],
-    },
-    startedAtMs: workflowInfo().startTime.getTime(),
-    nextSeq: 0,
-    nextEvent: 1,
-    head: manifestDigest,
-    spent: nothingSpent(null),
-    promptScale: 1_000,
-    thoughtTokens: 0,
-    observationTokens: [],
-    rejectedInRow: 0,
-    usesSandbox: false,
-    pending: null,
-    finalizing: null,
+  const { facts, parent, message, resumed } = await shell.runs.openRun({ tenant, runId, manifestDigest });
+  const { holds } = shell.state;
+  const messages = message === null ? holds.messages : [message, ...holds.messages];
+  shell.state = {
+    ...shell.state,
+    facts,
+    parent,
+    spent: nothingSpent(facts.prices),
+    ...resumed,
+    holds: { ...holds, messages },
   };
+  tellStanding(standingOf(shell));
 }
 
-/** What the engine's own page shows of a live run; costs no event. */
-function describe(state: Carry): void {
-  const { turns, toolCalls, inputTokens, outputTokens } = state.spent;
-  setCurrentDetails(
-    `**${state.facts.question}**\n\nturn ${turns} · ${toolCalls} tool calls · ${inputTokens + outputTokens} tokens · step ${state.nextSeq}`,
-  );
+function isLong(): boolean {
+  const info = workflowInfo();
+  return info.historyLength >= continueAtEvents || info.continueAsNewSuggested;
 }
 
 function shouldContinue(state: Carry): boolean {
-  const info = workflowInfo();
-  return state.pending === null && (info.historyLength >= continueAtEvents || info.continueAsNewSuggested);
+  return state.pending === null && isLong();
 }
 
 async function continueAsNew(shell: RunShell): Promise<never> {
+  await condition(allHandlersFinished);
+  const { status, waitingFor } = standingOf(shell);
   const next = makeContinueAsNewFunc<ResearchRun>({
     workflowType: 'researchRun',
     typedSearchAttributes: [
-      { key: searchAttributes.status, value: 'in_progress' },
+      { key: searchAttributes.status, value: status },
       { key: searchAttributes.tenant, value: shell.run.tenant },
       { key: searchAttributes.profile, value: shell.state.facts.profile },
+      ...(waitingFor === null ? [] : [{ key: searchAttributes.waitingFor, value: waitingFor }]),
       ...costAttribute(shell.state),
     ],
   });
@@ -145,13 +133,9 @@ async function continueAsNew(shell: RunShell): Promise<never> {
   return next({ ...shell.run, manifestDigest, queuePrefix: shell.queuePrefix, carry: shell.state });
 }
 
-function costAttribute(state: Carry) {
-  const { costMicroUsd } = state.spent;
-  return costMicroUsd === null ? [] : [{ key: searchAttributes.costMicroUsd, value: costMicroUsd }];
-}
-
 /** Sandboxes away, outcome written, index updated; a failed run is told to the engine as failed. */
 async function finish(shell: RunShell, end: RunEnd): Promise<FinishedRun> {
+  shell.isEnding = true;
   const { state } = shell;
   if (state.usesSandbox) {
     await CancellationScope.nonCancellable(async () => {
@@ -170,6 +154,7 @@ async function finish(shell: RunShell, end: RunEnd): Promise<FinishedRun> {
       steps: state.nextSeq,
       end,
       spent: state.spent,
+      limits: state.facts.limits,
       startedAtMs: state.startedAtMs,
       endedAtMs: Date.now(),
     }),
@@ -177,6 +162,7 @@ async function finish(shell: RunShell, end: RunEnd): Promise<FinishedRun> {
   upsertSearchAttributes([
     { key: searchAttributes.status, value: toStatus(finished.outcome) },
     { key: searchAttributes.outcome, value: finished.outcome },
+    { key: searchAttributes.waitingFor, value: null },
     ...costAttribute(state),
   ]);
   if (finished.outcome !== 'failed') return finished;

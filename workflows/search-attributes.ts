@@ -6,5 +6,7 @@ export const searchAttributes = {
   tenant: defineSearchAttributeKey('LonghaulTenant', 'KEYWORD'),
   profile: defineSearchAttributeKey('LonghaulProfile', 'KEYWORD'),
   outcome: defineSearchAttributeKey('LonghaulOutcome', 'KEYWORD'),
+  /** What a person has to do for the run to go on; unset while it goes on. */
+  waitingFor: defineSearchAttributeKey('LonghaulWaitingFor', 'KEYWORD'),
   costMicroUsd: defineSearchAttributeKey('LonghaulCostMicroUsd', 'INT'),
 };

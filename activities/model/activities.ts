@@ -6,7 +6,7 @@ import { estimateTokens } from '../../domain/tokens.ts';
 import type { TokenUsage } from '../../domain/usage.ts';
 import type { ModelActivities, ModelStepInput } from '../steps/contract.ts';
 import { performStep, type StepWork } from '../steps/perform-step.ts';
-import type { Clock, StepScope } from '../steps/ports.ts';
+import type { Clock, Holder, StepScope } from '../steps/ports.ts';
 import { renderCall, type RenderedCall } from '../steps/prompt.ts';
 import { toModelReceipt } from '../steps/receipts.ts';
 import { runActivity } from '../steps/run-activity.ts';
@@ -22,6 +22,7 @@ export interface ModelPorts {
   readonly trajectory: TrajectoryStore;
   readonly history: HistoryReader;
   readonly clock: Clock;
+  readonly holder: Holder;
   readonly chat: ChatPort;
 }
 
@@ -35,13 +36,16 @@ async function callModel(ports: ModelPorts, input: ModelStepInput, scope: StepSc
   const { manifest } = history;
   const { purpose, firstLive } = input;
   const call = await renderCall(ports.history, { run: input, history, purpose, firstLive });
+  const { trajectory: ledger, clock, holder } = ports;
   const step = await performStep(
-    { ledger: ports.trajectory, clock: ports.clock, scope },
+    { ledger, clock, holder, scope },
     { slot: input, kind: 'model', turn: input.turn, requestDigest: call.requestDigest, effect: 'read' },
-    async (stepKey) => {
-      const { messages } = call;
-      const request = { model: manifest.profile.model, messages, stepKey, sessionId: input.runId };
-      return toWork(await ports.chat.complete(request, scope.signal), { input, manifest, call });
+    {
+      work: async ({ stepKey, signal, begin }) => {
+        const { messages } = call;
+        const request = { model: manifest.profile.model, messages, stepKey, sessionId: input.runId, begin };
+        return toWork(await ports.chat.complete(request, signal), { input, manifest, call });
+      },
     },
   );
   const text = await ports.trajectory.readText(input.tenant, step, 'reply');
@@ -76,8 +80,10 @@ function toWork(reply: ChatReply, asked: Asked): StepWork {
       promptDigest: asked.call.promptDigest,
       stop: toStop(reply, { calls: calls.length, malformed: parsed.malformed }),
       model: reply.model,
+      head: asked.input.head,
     },
     tool: null,
+    hold: null,
   };
 }
 

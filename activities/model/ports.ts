@@ -10,6 +10,8 @@ export interface ChatRequest {
   readonly stepKey: string;
   /** Keeps a run on the replica that holds its prefix (`x-upstream-session-id`). */
   readonly sessionId: string;
+  /** To be called just before the request leaves; what it throws is thrown on. */
+  readonly begin: () => void;
 }
 
 /** A whole chat completion. */

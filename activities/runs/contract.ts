@@ -1,5 +1,8 @@
-import type { Spent } from '../../domain/budget.ts';
+import type { Limits, Spent } from '../../domain/budget.ts';
 import type { RunFacts } from '../../domain/carry.ts';
+import type { FoldedState } from '../../domain/fold-steps.ts';
+import type { QueuedMessage } from '../../domain/holds.ts';
+import type { StepHold } from '../../domain/record.ts';
 import type { RunRef } from '../../domain/ids.ts';
 import type { ParentPrefix } from '../../domain/manifest.ts';
 import type { RunEnd } from '../../domain/outcome.ts';
@@ -14,6 +17,21 @@ export interface OpenRunInput extends RunRef {
 export interface OpenedRun {
   readonly facts: RunFacts;
   readonly parent: ParentPrefix | null;
+  /** What a fork's model is told first. */
+  readonly message: QueuedMessage | null;
+  /** The state after a fork's shared steps; null for a run from the beginning. */
+  readonly resumed: FoldedState | null;
+}
+
+/** A person's message that becomes a step. */
+export interface RecordMessageInput extends StepInput {
+  readonly message: QueuedMessage;
+}
+
+/** What is left in history of a recorded message. */
+export interface RecordedMessage {
+  readonly recordDigest: string;
+  readonly contentTokens: number;
 }
 
 /** Why a slot is closed without a result of its own attempt. */
@@ -27,6 +45,8 @@ export interface CloseStepInput extends StepInput {
     readonly modelRecord: string;
   } | null;
   readonly failure: { readonly type: string; readonly message: string };
+  /** Absent when nobody took hold of the step. */
+  readonly hold?: StepHold;
 }
 
 /** The record that stands in the slot now: the failure, or a late success that won. */
@@ -44,6 +64,7 @@ export interface FinishRunInput extends RunRef {
   readonly steps: number;
   readonly end: RunEnd;
   readonly spent: Spent;
+  readonly limits: Limits;
   readonly startedAtMs: number;
   readonly endedAtMs: number;
 }
@@ -60,6 +81,8 @@ export interface FinishedRun {
 export interface RunActivities {
   /** Reads the manifest. @throws `Input.NoManifest` when there is none or it is another one. */
   readonly openRun: (input: OpenRunInput) => Promise<OpenedRun>;
+  /** Records a person's message in its slot. Idempotent. */
+  readonly recordMessage: (input: RecordMessageInput) => Promise<RecordedMessage>;
   /** Puts a failure record if the slot is empty; returns whatever record stands there. Idempotent. */
   readonly closeStep: (input: CloseStepInput) => Promise<ClosedStep>;
   /** Writes the outcome and the archive's index entry. Idempotent. */

@@ -17,6 +17,15 @@ export interface ModelStepInput extends StepInput {
   readonly firstLive: number;
 }
 
+/** What a person decided of a call before it ran. */
+export interface CallHold {
+  readonly action: 'approve' | 'edit';
+  readonly by: string;
+  readonly why: string;
+  /** The blob with the edited arguments; null for an approval. */
+  readonly digest: string | null;
+}
+
 /** References of a tool call; its arguments are read from the model's record. */
 export interface ToolStepInput extends StepInput {
   readonly tool: string;
@@ -24,6 +33,8 @@ export interface ToolStepInput extends StepInput {
   readonly callIndex: number;
   /** Digest of the model's record, which holds the arguments. */
   readonly modelRecord: string;
+  /** Absent for a call that nobody took hold of. */
+  readonly hold?: CallHold;
 }
 
 /** Activities of the model pool. */

@@ -1,11 +1,8 @@
-import type { Slot } from '../../domain/record.ts';
-import type { RecordedStep, StepDraft } from '../storage/trajectory-store.ts';
+import type { LedgerRules } from '../../domain/ledger.ts';
+import type { TrajectoryStore } from '../storage/trajectory-store.ts';
 
 /** The part of the store that a step's protocol needs; the simulator stands in for it. */
-export interface StepLedger {
-  readonly readStep: (slot: Slot) => Promise<RecordedStep | null>;
-  readonly putStep: (slot: Slot, draft: StepDraft) => Promise<{ readonly won: boolean; readonly step: RecordedStep }>;
-}
+export type StepLedger = Pick<TrajectoryStore, 'readSlot' | 'putClaim' | 'putStep'>;
 
 /** Time, injected. */
 export interface Clock {
@@ -13,6 +10,16 @@ export interface Clock {
   readonly now: () => number;
   /** Resolves after `ms`; rejects with the signal's reason when it is aborted. */
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+}
+
+/** Who works here, and who does no more. */
+export interface Holder {
+  /** Names this process: host, pid and start. */
+  readonly name: string;
+  /** Was `holder` a process of this host, and is it gone? False when that cannot be told. */
+  readonly isGone: (holder: string) => Promise<boolean>;
+  /** A text that no other attempt has. */
+  readonly newNonce: () => string;
 }
 
 /** What a step's attempt may ask of its surroundings. */
@@ -25,4 +32,14 @@ export interface StepScope {
   readonly isLastFault: boolean;
   /** Says what the attempt waits for, for `show`; null when it goes on. */
   readonly reportWaiting: (reason: string | null) => void;
+}
+
+/** What the protocol of a step stands on. */
+export interface StepPorts {
+  readonly ledger: StepLedger;
+  readonly clock: Clock;
+  readonly holder: Holder;
+  readonly scope: StepScope;
+  /** The protocol's guards; the simulator takes them away one by one. */
+  readonly rules?: LedgerRules;
 }

@@ -1,11 +1,11 @@
 import { dialectOf } from '../../domain/dialects/for-profile.ts';
-import type { Message } from '../../domain/dialects/dialect.ts';
+import type { Dialect, Message } from '../../domain/dialects/dialect.ts';
 import { digestFields } from '../../domain/digest.ts';
 import type { RunRef } from '../../domain/ids.ts';
-import type { Purpose } from '../../domain/record.ts';
-import { renderPrompt, type RenderedTurn } from '../../domain/render.ts';
+import type { Purpose, StepRecord } from '../../domain/record.ts';
+import { type HistoryItem, renderPrompt } from '../../domain/render.ts';
 import { digestBytes } from '../storage/encoding.ts';
-import type { History, HistoryReader, HistoryStep } from '../storage/history-reader.ts';
+import { type History, type HistoryReader, type HistoryStep, textNames } from '../storage/history-reader.ts';
 
 /** A model call as it is sent, and its names. */
 export interface RenderedCall {
@@ -16,20 +16,22 @@ export interface RenderedCall {
   readonly requestDigest: string;
 }
 
-/** A reply with the tool steps that belong to it. */
-interface HistoryTurn {
-  readonly model: HistoryStep;
-  readonly tools: HistoryStep[];
+/** Steps that are shown together: a reply, a person's message, or the results of one reply's calls. */
+interface Group {
+  readonly kind: StepRecord['kind'];
+  readonly steps: HistoryStep[];
 }
 
-/** Groups records into turns; replies that were thrown away and failed calls have no place in a prompt. */
-function toTurns(steps: readonly HistoryStep[]): HistoryTurn[] {
-  const turns: HistoryTurn[] = [];
+/** Groups records in order; replies that were thrown away and failed calls have no place in a prompt. */
+function toGroups(steps: readonly HistoryStep[]): Group[] {
+  const groups: Group[] = [];
   for (const step of steps) {
-    if (step.record.kind === 'tool') turns.at(-1)?.tools.push(step);
-    else if (isKept(step)) turns.push({ model: step, tools: [] });
+    const { kind } = step.record;
+    const last = groups.at(-1);
+    if (kind === 'tool' && last?.kind === 'tool') last.steps.push(step);
+    else if (kind !== 'model' || isKept(step)) groups.push({ kind, steps: [step] });
   }
-  return turns;
+  return groups;
 }
 
 function isKept(step: HistoryStep): boolean {
@@ -37,9 +39,8 @@ function isKept(step: HistoryStep): boolean {
   return status === 'ok' && model?.purpose === 'turn' && (model.stop === 'calls' || model.stop === 'end');
 }
 
-function digestOf(step: HistoryStep): string {
-  const name = step.record.kind === 'model' ? 'reply' : 'observation';
-  return step.record.contents.find((content) => content.name === name)?.digest ?? '';
+function digestOf({ record }: HistoryStep): string {
+  return record.contents.find((content) => content.name === textNames[record.kind])?.digest ?? '';
 }
 
 /** What a prompt is rendered from. */
@@ -50,32 +51,63 @@ export interface PromptRequest {
   readonly firstLive: number;
 }
 
+/** A group as the prompt shows it, with the line that stands for it in the prompt's digest. */
+async function toItem(
+  load: (step: HistoryStep) => Promise<string>,
+  { kind, steps }: Group,
+  isLive: boolean,
+): Promise<{ readonly item: HistoryItem; readonly line: string }> {
+  const [first] = steps;
+  if (kind !== 'tool' && first !== undefined) {
+    const type = kind === 'model' ? ('reply' as const) : ('message' as const);
+    return {
+      item: { type, text: await load(first) },
+      line: `${kind === 'model' ? 'assistant' : 'user'}:${digestOf(first)}`,
+    };
+  }
+  if (!isLive) {
+    // What is out of view is not kept in memory either.
+    for (const step of steps) step.text = null;
+    return { item: { type: 'observations', texts: null }, line: 'user:omitted' };
+  }
+  const texts = await Promise.all(steps.map(load));
+  return { item: { type: 'observations', texts }, line: `user:${steps.map(digestOf).join(',')}` };
+}
+
+/** The dialect's own words around a history: when they change, yesterday's prompts are no longer what today's code renders. */
+function toTemplateDigest(dialect: Dialect): string {
+  return digestFields([
+    dialect.taskMessage('…'),
+    dialect.finalPrompt('…'),
+    dialect.joinObservations(['…', '…']),
+    dialect.omitted,
+  ]);
+}
+
 /** Renders the prompt of a model call from a run's records, loading only the texts that are in view. */
 export async function renderCall(reader: HistoryReader, request: PromptRequest): Promise<RenderedCall> {
+  const { run, purpose, firstLive } = request;
   const { manifest, steps, trajectory } = request.history;
-  const dialect = dialectOf(manifest.profile);
-  const rendered: RenderedTurn[] = [];
-  const lines: string[] = [`system:${digestBytes(manifest.systemPrompt)}`, `task:${digestBytes(manifest.question)}`];
-  let observation = 0;
-  for (const turn of toTurns(steps)) {
-    const reply = await reader.textOf(request.run, turn.model);
-    lines.push(`assistant:${digestOf(turn.model)}`);
-    if (turn.tools.length === 0) {
-      rendered.push({ reply, observations: [] });
-      continue;
-    }
-    const live = observation >= request.firstLive;
-    observation += 1;
-    lines.push(`user:${live ? turn.tools.map(digestOf).join(',') : 'omitted'}`);
-    if (!live) for (const tool of turn.tools) tool.text = null;
-    const observations = live ? await Promise.all(turn.tools.map((tool) => reader.textOf(request.run, tool))) : null;
-    rendered.push({ reply, observations });
-  }
-  lines.push(`purpose:${request.purpose}`);
   const { systemPrompt, question } = manifest;
+  const items: HistoryItem[] = [];
+  const dialect = dialectOf(manifest.profile);
+  const lines: string[] = [
+    `template:${toTemplateDigest(dialect)}`,
+    `system:${digestBytes(systemPrompt)}`,
+    `task:${digestBytes(question)}`,
+  ];
+  let observation = 0;
+  for (const group of toGroups(steps)) {
+    const isLive = group.kind !== 'tool' || observation >= firstLive;
+    if (group.kind === 'tool') observation += 1;
+    const { item, line } = await toItem((step) => reader.textOf(run, step), group, isLive);
+    items.push(item);
+    lines.push(line);
+  }
+  lines.push(`purpose:${purpose}`);
   return {
-    messages: renderPrompt({ systemPrompt, question, turns: rendered, purpose: request.purpose }, dialect),
+    messages: renderPrompt({ systemPrompt, question, items, purpose }, dialect),
     promptDigest: digestBytes(lines.join('\n')),
-    requestDigest: digestFields(['model', request.purpose, manifest.taskDigest, trajectory, String(request.firstLive)]),
+    requestDigest: digestFields(['model', purpose, manifest.taskDigest, trajectory, String(firstLive)]),
   };
 }

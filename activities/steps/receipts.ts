@@ -3,7 +3,7 @@ import { AppError } from '../../domain/errors.ts';
 import type { RunManifest } from '../../domain/manifest.ts';
 import { recordedCallsSchema } from '../../domain/record.ts';
 import { type CallRef, type ModelReceipt, type ToolReceipt, toPreview } from '../../domain/receipt.ts';
-import { maxCallsPerMessage, type ToolCall } from '../../domain/tools.ts';
+import { maxCallsPerMessage, type ToolCall, type ToolDefinition } from '../../domain/tools.ts';
 import { parseStored } from '../storage/encoding.ts';
 import type { RecordedStep, TrajectoryStore } from '../storage/trajectory-store.ts';
 
@@ -42,7 +42,14 @@ export function judgeCall(
       new AppError('Tool.BadArguments', { what: call.argumentsError, mend: 'Give one valid JSON object.' }),
     );
   }
-  return { ref: { tool: tool.name, pool: tool.pool, callIndex }, refusal: null };
+  const approval = needsApproval(manifest, tool) ? { approval: true as const } : {};
+  return { ref: { tool: tool.name, pool: tool.pool, callIndex, ...approval }, refusal: null };
+}
+
+/** Does the profile want a person's word before a call of this tool runs? */
+function needsApproval({ profile }: RunManifest, { name, effect }: ToolDefinition): boolean {
+  const { effects, tools } = profile.approval;
+  return tools.includes(name) || effects.some((asked) => asked === effect);
 }
 
 /** The calls that a model's record asks for. */

@@ -2,8 +2,15 @@ import { LRUCache } from 'lru-cache';
 import pLimit from 'p-limit';
 import { AppError } from '../../domain/errors.ts';
 import type { RunRef } from '../../domain/ids.ts';
-import { digestManifest, type RunManifest } from '../../domain/manifest.ts';
-import { extendHead, extendTrajectory, type StepRecord, trajectoryRoot } from '../../domain/record.ts';
+import { digestManifest, type ParentPrefix, type RunManifest } from '../../domain/manifest.ts';
+import {
+  type ContentRef,
+  extendHead,
+  extendTrajectory,
+  type StepKind,
+  type StepRecord,
+  trajectoryRoot,
+} from '../../domain/record.ts';
 import type { RecordedStep, TrajectoryStore } from './trajectory-store.ts';
 
 /** A record with the one text that a prompt needs of it: the reply, or the observation. */
@@ -24,8 +31,10 @@ export interface History {
 
 interface CachedRun {
   readonly manifest: RunManifest;
-  readonly steps: HistoryStep[];
-  /** Chain values before step n. */
+  /** Steps of the parent that a fork shares; its own begin after them. */
+  readonly prefix: readonly HistoryStep[];
+  readonly own: HistoryStep[];
+  /** Chain values before own step n. */
   readonly heads: string[];
   readonly trajectories: string[];
 }
@@ -47,7 +56,11 @@ export interface HistoryReader {
   readonly note: (run: RunRef, step: HistoryStep) => void;
 }
 
-const textName = { model: 'reply', tool: 'observation' } as const;
+/** The one text of a record that a prompt shows, by the record's kind. */
+export const textNames = { model: 'reply', tool: 'observation', message: 'message' } as const satisfies Record<
+  StepKind,
+  ContentRef['name']
+>;
 const readsAtOnce = 16;
 
 interface Readers {
@@ -72,12 +85,16 @@ function createManifestReader(trajectory: TrajectoryStore, maxRuns: number): Rea
   };
 }
 
+function parentOf(run: RunRef, parent: ParentPrefix): RunRef {
+  return { tenant: run.tenant, runId: parent.runId };
+}
+
 /** The run that holds a slot: a parent's for the shared prefix of a fork. */
 async function ownerOf(readers: Readers, run: RunRef, seq: number): Promise<RunRef> {
   let owner = run;
   let { parent } = await readers.readManifest(run);
   while (parent !== null && seq <= parent.uptoSeq) {
-    owner = { tenant: run.tenant, runId: parent.runId };
+    owner = parentOf(run, parent);
     ({ parent } = await readers.readManifest(owner));
   }
   return owner;
@@ -92,24 +109,28 @@ async function readRecorded(readers: Readers, run: RunRef, seq: number): Promise
 
 async function loadStep(readers: Readers, run: RunRef, seq: number): Promise<HistoryStep> {
   const step = await readRecorded(readers, run, seq);
-  const text = await readers.trajectory.readText(run.tenant, step, textName[step.record.kind]);
+  const text = await readers.trajectory.readText(run.tenant, step, textNames[step.record.kind]);
   return { record: step.record, digest: step.digest, text };
 }
 
 /** Brings a cached run up to `upto` records; calls for the same run may overlap. */
 async function extend(readers: Readers, cached: CachedRun, upto: number): Promise<void> {
   const limit = pLimit(readsAtOnce);
-  const from = cached.steps.length;
+  const from = lengthOf(cached);
   const missing = Array.from({ length: Math.max(0, upto - from) }, (_, index) => from + index);
   const loaded = await Promise.all(missing.map((seq) => limit(() => loadStep(readers, cached.manifest, seq))));
   for (const step of loaded) append(cached, step);
 }
 
+function lengthOf(cached: CachedRun): number {
+  return cached.prefix.length + cached.own.length;
+}
+
 /** Adds the next record; one that is there already, through a call for the same run, is left out. */
 function append(cached: CachedRun, step: HistoryStep): void {
-  const at = cached.steps.length;
-  if (step.record.seq !== at) return;
-  cached.steps.push(step);
+  if (step.record.seq !== lengthOf(cached)) return;
+  const at = cached.own.length;
+  cached.own.push(step);
   cached.heads.push(extendHead(cached.heads[at] ?? '', step.digest));
   cached.trajectories.push(extendTrajectory(cached.trajectories[at] ?? '', step.record));
 }
@@ -121,7 +142,16 @@ export function createHistoryReader(ports: { trajectory: TrajectoryStore; maxRun
   const readers: Readers = { trajectory: ports.trajectory, readManifest };
   const open = async (run: RunRef): Promise<CachedRun> => {
     const manifest = await readManifest(run);
-    return { manifest, steps: [], heads: [digestManifest(manifest)], trajectories: [trajectoryRoot] };
+    const { parent } = manifest;
+    // The parent's own cache serves all of its forks; its chain up to the fork is checked like that of any run.
+    const shared = parent === null ? null : await read(parentOf(run, parent), parent.uptoSeq + 1, parent.head);
+    return {
+      manifest,
+      prefix: shared?.steps ?? [],
+      own: [],
+      heads: [digestManifest(manifest)],
+      trajectories: [shared?.trajectory ?? trajectoryRoot],
+    };
   };
   const read = async (run: RunRef, upto: number, head: string): Promise<History> => {
     const key = `${run.tenant}/${run.runId}`;
@@ -130,10 +160,11 @@ export function createHistoryReader(ports: { trajectory: TrajectoryStore; maxRun
       const cached = await take();
       if (cached === undefined) continue;
       await extend(readers, cached, upto);
-      if (cached.heads[upto] !== head) continue;
+      const ownSteps = upto - cached.prefix.length;
+      if (cached.heads[ownSteps] !== head) continue;
       cache.set(key, cached);
-      const { manifest, steps, trajectories } = cached;
-      return { manifest, steps: steps.slice(0, upto), trajectory: trajectories[upto] ?? '' };
+      const { manifest, prefix, own, trajectories } = cached;
+      return { manifest, steps: [...prefix, ...own.slice(0, ownSteps)], trajectory: trajectories[ownSteps] ?? '' };
     }
     cache.delete(key);
     throw new AppError('Ledger.HeadMismatch', {

@@ -2,13 +2,14 @@ import { z } from 'zod';
 import { toCanonicalJson } from '../../domain/digest.ts';
 import { AppError } from '../../domain/errors.ts';
 import type { RunRef } from '../../domain/ids.ts';
+import { type Claim, claimSchema } from '../../domain/ledger.ts';
 import { digestManifest, type RunManifest, runManifestSchema } from '../../domain/manifest.ts';
 import { type RunOutcome, runOutcomeSchema } from '../../domain/outcome.ts';
 import { type ContentRef, type Slot, type StepRecord, stepRecordSchema } from '../../domain/record.ts';
 import type { BlobStore } from './blob-store.ts';
 import { compress, decompress, digestBytes, parseStored } from './encoding.ts';
 import { keys } from './keys.ts';
-import type { ObjectStore } from './ports.ts';
+import type { ObjectStore, StoredObject } from './ports.ts';
 
 /** Contents up to this size ride in the record's object, so that an ordinary step is one put. */
 const inlineMaxBytes = 32 * 1024;
@@ -35,7 +36,20 @@ const storedStepSchema = z.strictObject({
   inline: z.record(z.string(), z.string()),
 });
 
+const storedClaimSchema = z.strictObject({ claim: claimSchema });
+
+/** What stands in a slot. `tag` names a claim's version for the write that replaces it. */
+export type SlotState =
+  | { readonly type: 'empty' }
+  | { readonly type: 'claim'; readonly claim: Claim; readonly tag: string }
+  | { readonly type: 'record'; readonly step: RecordedStep };
+
 const startRecordSchema = z.strictObject({ firstExecutionId: z.string(), workflowId: z.string() });
+
+/** How a record's write ended. */
+export type PutStep =
+  | { readonly won: true; readonly step: RecordedStep }
+  | { readonly won: false; readonly standing: SlotState };
 
 /** Records, manifests and outcomes of runs over an object store; every byte read back is checked against its digest. */
 export interface TrajectoryStore {
@@ -43,10 +57,19 @@ export interface TrajectoryStore {
   readonly putManifest: (manifest: RunManifest) => Promise<string>;
   /** Null when there is none. */
   readonly readManifest: (run: RunRef) => Promise<RunManifest | null>;
-  /** The record of a slot, or null. */
+  /** What stands in a slot: nothing, the claim of an attempt, or the record. */
+  readonly readSlot: (slot: Slot) => Promise<SlotState>;
+  /** The record of a slot, or null when it has none (yet). */
   readonly readStep: (slot: Slot) => Promise<RecordedStep | null>;
-  /** Puts the record if its slot is empty; returns whichever record stands there now. */
-  readonly putStep: (slot: Slot, draft: StepDraft) => Promise<{ readonly won: boolean; readonly step: RecordedStep }>;
+  /**
+   * Puts a claim into an empty slot, or over the claim that has `tag`: the new claim's tag, or null when something else stands there.
+   */
+  readonly putClaim: (slot: Slot, claim: Claim, tag: string | null) => Promise<string | null>;
+  /**
+   * Puts the record into an empty slot, or over the claim that has `tag` when one is given. `won` is false when something else stands there: it is
+   * left as it is, and `standing` has it.
+   */
+  readonly putStep: (slot: Slot, draft: StepDraft, tag?: string | null) => Promise<PutStep>;
   /** A content of a step, or null when the step has none of that name. */
   readonly readText: (tenant: string, step: RecordedStep, name: ContentRef['name']) => Promise<string | null>;
   /** Puts the outcome and its index entry if absent; returns the outcome that stands there. */
@@ -62,8 +85,14 @@ function digestRecordNatively(record: StepRecord): string {
   return digestBytes(toCanonicalJson(record));
 }
 
-function parseStep(bytes: Uint8Array, key: string): RecordedStep {
-  const stored = parseStored(decompress(bytes, key).toString('utf8'), key, storedStepSchema);
+function parseSlot({ bytes, etag }: StoredObject, key: string): Exclude<SlotState, { type: 'empty' }> {
+  const text = decompress(bytes, key).toString('utf8');
+  if (!text.startsWith('{"claim"')) return { type: 'record', step: parseStep(text, key) };
+  return { type: 'claim', claim: parseStored(text, key, storedClaimSchema).claim, tag: etag };
+}
+
+function parseStep(json: string, key: string): RecordedStep {
+  const stored = parseStored(json, key, storedStepSchema);
   if (digestRecordNatively(stored.record) !== stored.digest) {
     throw new AppError('Storage.Corrupt', { what: `record ${key} does not match its digest` });
   }
@@ -98,6 +127,44 @@ function stepContentName(name: string): ContentRef['name'] {
   return stepRecordSchema.shape.contents.element.shape.name.parse(name);
 }
 
+/** The slots of runs: each is one key, and every change of it is a conditional write. */
+function createSlots({ objects, blobs }: { readonly objects: ObjectStore; readonly blobs: BlobStore }) {
+  const readSlot = async (slot: Slot): Promise<SlotState> => {
+    const key = keys.step(slot, slot.seq);
+    const stored = await objects.get(key);
+    if (stored === null) return { type: 'empty' };
+    const state = parseSlot(stored, key);
+    if (state.type === 'claim') return state;
+    const { record } = state.step;
+    if (record.seq === slot.seq && record.runId === slot.runId) return state;
+    throw new AppError('Storage.Corrupt', { what: `record ${key} belongs to another slot` });
+  };
+  const readStep = async (slot: Slot): Promise<RecordedStep | null> => {
+    const state = await readSlot(slot);
+    return state.type === 'record' ? state.step : null;
+  };
+  const putClaim = async (slot: Slot, claim: Claim, tag: string | null): Promise<string | null> => {
+    const key = keys.step(slot, slot.seq);
+    const bytes = compress(JSON.stringify({ claim }));
+    if (tag !== null) return await objects.compareAndSwap(key, bytes, tag);
+    if (!(await objects.putIfAbsent(key, bytes))) return null;
+    // The tag of what was put just now; if it is another's by then, that one has taken the slot over.
+    const state = await readSlot(slot);
+    return state.type === 'claim' && state.claim.nonce === claim.nonce ? state.tag : null;
+  };
+  const putStep = async (slot: Slot, draft: StepDraft, tag: string | null = null): Promise<PutStep> => {
+    const { refs, inline } = await placeContents(blobs, slot.tenant, draft.contents);
+    const record: StepRecord = { ...draft.record, contents: refs };
+    const step = { digest: digestRecordNatively(record), record, inline };
+    const key = keys.step(slot, slot.seq);
+    const bytes = compress(JSON.stringify(step));
+    const won =
+      tag === null ? await objects.putIfAbsent(key, bytes) : (await objects.compareAndSwap(key, bytes, tag)) !== null;
+    return won ? { won, step } : { won, standing: await readSlot(slot) };
+  };
+  return { readSlot, readStep, putClaim, putStep };
+}
+
 /** The trajectory store over an object store. */
 export function createTrajectoryStore(ports: { objects: ObjectStore; blobs: BlobStore }): TrajectoryStore {
   const { objects, blobs } = ports;
@@ -106,16 +173,8 @@ export function createTrajectoryStore(ports: { objects: ObjectStore; blobs: Blob
     return stored === null ? null : parseStored(decompress(stored.bytes, key).toString('utf8'), key, schema);
   };
   const putJson = (key: string, value: unknown) => objects.putIfAbsent(key, compress(JSON.stringify(value)));
-  const readStep = async (slot: Slot): Promise<RecordedStep | null> => {
-    const key = keys.step(slot, slot.seq);
-    const stored = await objects.get(key);
-    if (stored === null) return null;
-    const step = parseStep(stored.bytes, key);
-    if (step.record.seq === slot.seq && step.record.runId === slot.runId) return step;
-    throw new AppError('Storage.Corrupt', { what: `record ${key} belongs to another slot` });
-  };
   return {
-    readStep,
+    ...createSlots(ports),
     putManifest: async (manifest) => {
       const digest = digestManifest(manifest);
       if (await putJson(keys.manifest(manifest), manifest)) return digest;
@@ -126,17 +185,6 @@ export function createTrajectoryStore(ports: { objects: ObjectStore; blobs: Blob
       return digest;
     },
     readManifest: (run) => readJson(keys.manifest(run), runManifestSchema),
-    putStep: async (slot, draft) => {
-      const { refs, inline } = await placeContents(blobs, slot.tenant, draft.contents);
-      const record: StepRecord = { ...draft.record, contents: refs };
-      const step = { digest: digestRecordNatively(record), record, inline };
-      if (await objects.putIfAbsent(keys.step(slot, slot.seq), compress(JSON.stringify(step))))
-        return { won: true, step };
-      const winner = await readStep(slot);
-      if (winner === null)
-        throw new AppError('Storage.Unavailable', { what: `slot ${slot.seq} is taken but cannot be read` });
-      return { won: false, step: winner };
-    },
     readText: async (tenant, step, name) => {
       const ref = step.record.contents.find((content) => content.name === name);
       if (ref === undefined) return null;

@@ -1,15 +1,22 @@
 import {
+  ApplicationFailure,
   type Client,
   isGrpcServiceError,
   ServiceError,
   WorkflowExecutionAlreadyStartedError,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+  WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
 import proto from '@temporalio/proto';
 import { AppError } from '../../domain/errors.ts';
 import { toWorkflowId } from '../../domain/ids.ts';
 import { toTaskQueue } from '../../domain/receipt.ts';
-import type { ResearchRun } from '../../workflows/contract.ts';
-import { researchRunType } from '../../workflows/contract.ts';
+import type { Hold } from '../../domain/holds.ts';
+import type { RunRef } from '../../domain/ids.ts';
+import type { HoldAnswer, ResearchRun } from '../../workflows/contract.ts';
+import { holdRefusedType, researchRunType } from '../../workflows/contract.ts';
+import { readHistoryChain } from '../../workers/compose/histories.ts';
 import { searchAttributes } from '../../workflows/search-attributes.ts';
 import { toMs } from '../events/decode.ts';
 import type { HistoryPage, HistoryRequest, RunEngine, StartRequest } from '../ports.ts';
@@ -49,6 +56,7 @@ export function createTemporalEngine(ports: { readonly client: Client; readonly 
       );
       return asked !== null;
     },
+    hold: (run, hold, updateId) => takeHold(client, run, { hold, updateId }),
     list: async (request) => {
       const query = toListQuery(request, researchRunType);
       const page = await call(client, () =>
@@ -58,6 +66,7 @@ export function createTemporalEngine(ports: { readonly client: Client; readonly 
       return { runs: page.executions.flatMap((info) => toListedRun(info) ?? []), complete: isComplete };
     },
     readHistory: (request) => readHistory(client, request),
+    readHistories: (run) => readHistories(client, run),
     lastPollAtMs: async (name, kind) => {
       const { TASK_QUEUE_TYPE_WORKFLOW, TASK_QUEUE_TYPE_ACTIVITY } = proto.temporal.api.enums.v1.TaskQueueType;
       const taskQueueType = kind === 'workflow' ? TASK_QUEUE_TYPE_WORKFLOW : TASK_QUEUE_TYPE_ACTIVITY;
@@ -99,6 +108,41 @@ async function start(
   } catch (error) {
     if (error instanceof WorkflowExecutionAlreadyStartedError) return null;
     throw error;
+  }
+}
+
+async function takeHold(
+  client: Client,
+  run: RunRef,
+  { hold, updateId }: { readonly hold: Hold; readonly updateId: string },
+): Promise<void> {
+  const handle = client.workflow.getHandle(toWorkflowId(run));
+  try {
+    await call(client, () => handle.executeUpdate<HoldAnswer, [Hold]>(hold.type, { args: [hold], updateId }));
+  } catch (error) {
+    throw toHoldError(error);
+  }
+}
+
+function toHoldError(error: unknown): unknown {
+  if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) return away(error);
+  if (error instanceof WorkflowNotFoundError) {
+    return new AppError('Run.Ended', { what: 'the run has ended, so nothing can be changed', mend: endedMend });
+  }
+  const { cause } = error instanceof WorkflowUpdateFailedError ? error : { cause: null };
+  if (!(cause instanceof ApplicationFailure) || cause.type !== holdRefusedType) return error;
+  const rule: unknown = cause.details?.[0];
+  return new AppError('Run.Conflict', { what: cause.message, ...(typeof rule === 'string' ? { rule } : {}) });
+}
+
+const endedMend = 'Fork it: POST …/fork with the step to begin at.';
+
+async function* readHistories(client: Client, run: RunRef): AsyncGenerator<string, void, undefined> {
+  try {
+    for await (const { json } of readHistoryChain(client, run)) yield json;
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return;
+    throw toEngineError(error);
   }
 }
 

@@ -42,7 +42,6 @@ export function toEngineRun(description: Description): EngineRun {
   if (!info) throw new AppError('Internal.Bug', { what: 'the engine described a run without its facts' });
   const executionId = info.execution?.runId ?? '';
   const decision = description.pendingWorkflowTask;
-  const isWaiting = decision?.state === PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_SCHEDULED;
   return {
     executionId,
     firstExecutionId: info.firstRunId || executionId,
@@ -52,8 +51,18 @@ export function toEngineRun(description: Description): EngineRun {
     taskQueue: info.taskQueue ?? '',
     profile: toText(info, searchAttributes.profile),
     question: toQuestion(info),
+    told: toText(info, searchAttributes.status),
+    waitingFor: toText(info, searchAttributes.waitingFor),
     pending: (description.pendingActivities ?? []).map(toPending),
-    decisionScheduledAtMs: isWaiting ? toMs(decision.scheduledTime) : null,
+    decision: decision ? toDecision(decision) : null,
+  };
+}
+
+function toDecision(decision: NonNullable<Description['pendingWorkflowTask']>): EngineRun['decision'] {
+  return {
+    scheduledAtMs: toMs(decision.scheduledTime) ?? toMs(decision.originalScheduledTime) ?? 0,
+    isStarted: decision.state === PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_STARTED,
+    attempt: decision.attempt ?? 1,
   };
 }
 
@@ -91,6 +100,7 @@ export function toListedRun(info: Info): ListedRun | null {
     profile: toText(info, searchAttributes.profile),
     question: toQuestion(info),
     costMicroUsd: typeof cost === 'number' ? cost : null,
+    waitingFor: toText(info, searchAttributes.waitingFor),
     startedAtMs: toMs(info.startTime) ?? 0,
     closedAtMs: toMs(info.closeTime),
   };
@@ -98,11 +108,12 @@ export function toListedRun(info: Info): ListedRun | null {
 
 /** Executions that were cut off by the engine keep the status that they last told; what they are now is told by the engine. */
 const cutOff = "ExecutionStatus IN ('Terminated', 'TimedOut', 'Failed')";
-const untold = "LonghaulStatus IN ('queued', 'in_progress')";
+const untold = "LonghaulStatus IN ('queued', 'in_progress', 'requires_action', 'paused')";
+const live: ReadonlySet<string> = new Set(['queued', 'in_progress', 'requires_action', 'paused']);
 
 function toStatusClause(status: string): string {
   if (status === 'failed') return `(LonghaulStatus = 'failed' OR (${untold} AND ${cutOff}))`;
-  if (status === 'queued' || status === 'in_progress') {
+  if (live.has(status)) {
     return `LonghaulStatus = '${status}' AND ExecutionStatus = 'Running'`;
   }
   return `LonghaulStatus = '${status}'`;

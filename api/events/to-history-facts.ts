@@ -72,7 +72,10 @@ function toRunFact(event: EngineEvent, atMs: number): HistoryFact | null {
   if (event.workflowExecutionContinuedAsNewEventAttributes) return { type: 'continued', atMs };
   if (event.workflowExecutionCancelRequestedEventAttributes) return { type: 'cancel-requested', atMs };
   const update = event.workflowExecutionUpdateAcceptedEventAttributes;
-  if (update) return { type: 'update-accepted', atMs, name: update.acceptedRequest?.input?.name ?? '' };
+  if (update) {
+    const asked = update.acceptedRequest?.input;
+    return { type: 'update-accepted', atMs, name: asked?.name ?? '', input: decodeFirst(asked?.args) };
+  }
   return null;
 }
 

@@ -27,6 +27,7 @@ const codes: Partial<Record<FailureType, string>> = {
   'Input.IdempotencyMismatch': 'idempotency_mismatch',
   'Input.InFlight': 'in_flight',
   'Input.ForeignOrigin': 'forbidden',
+  'Run.Ended': 'run_ended',
   'Budget.Exceeded': 'budget_insufficient',
   'Engine.Unavailable': 'engine_unavailable',
   'Storage.Unavailable': 'storage_unavailable',
@@ -73,7 +74,7 @@ export function toProblem(failure: AppError, request: { readonly instance: strin
   const { http, title } = failures[failure.type];
   const errors = toErrors(failure);
   const isUnknownField = errors.length > 0 && errors.every((error) => error.rule === 'unknown_field');
-  const code = isUnknownField ? 'unknown_field' : toCode(failure.type);
+  const code = isUnknownField ? 'unknown_field' : (failure.facts.rule ?? toCode(failure.type));
   const detail = failure.type === 'Internal.Bug' ? `The log has the cause under ${request.id}.` : failure.message;
   return {
     type: `urn:longhaul:problem:${code}`,
@@ -88,6 +89,8 @@ export function toProblem(failure: AppError, request: { readonly instance: strin
 
 /** Headers that belong to a failure: when to come again. */
 export function toProblemHeaders(failure: AppError): Record<string, string> {
+  // Clients of the field's SDKs send a 409 again unless they are told that it is in vain.
+  if (failure.type === 'Run.Conflict' || failure.type === 'Run.Ended') return { 'x-should-retry': 'false' };
   if (failures[failure.type].retry !== 'wait') return {};
   const waitMs = failure.facts.retryAfterMs ?? (failure.type === 'Input.InFlight' ? 1_000 : 5_000);
   return { 'retry-after': String(Math.max(1, Math.ceil(waitMs / 1_000))) };

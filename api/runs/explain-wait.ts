@@ -23,24 +23,43 @@ interface Facts {
 
 /** What a live run waits for: a failed step's next attempt, a store that is away, or a worker. */
 export async function explainWait(facts: Facts, run: EngineRun): Promise<Wait> {
+  if (run.waitingFor !== null) return explainPerson(run.waitingFor);
   for (const pending of run.pending) {
     const wait = explainFailure(facts, pending) ?? explainReport(facts, pending);
     if (wait !== null) return wait;
   }
+  return (await explainActivities(facts, run)) ?? (await explainDecision(facts, run));
+}
+
+/** A step that nobody has taken up. */
+async function explainActivities(facts: Facts, run: EngineRun): Promise<Wait | null> {
   for (const pending of run.pending) {
+    const { activity, attempt } = pending;
     const queue = queueOf(facts, pending);
     const sinceMs = pending.state === 'scheduled' ? (pending.nextAttemptAtMs ?? pending.scheduledAtMs) : null;
     if (queue === null || sinceMs === null || facts.nowMs - sinceMs < unclaimedMs) continue;
-    return await explainUnclaimed(facts, {
-      queue,
-      kind: 'activity',
-      activity: pending.activity,
-      attempt: pending.attempt,
-    });
+    return await explainUnclaimed(facts, { queue, kind: 'activity', activity, attempt });
   }
-  const { decisionScheduledAtMs, taskQueue } = run;
-  if (decisionScheduledAtMs === null || facts.nowMs - decisionScheduledAtMs < unclaimedMs) return notWaiting;
-  return await explainUnclaimed(facts, { queue: taskQueue, kind: 'workflow', activity: null, attempt: null });
+  return null;
+}
+
+/** A decision that nobody has taken up, or that its worker fails at again and again. */
+async function explainDecision(facts: Facts, { decision, taskQueue: queue }: EngineRun): Promise<Wait> {
+  if (decision === null) return notWaiting;
+  if (decision.attempt > 1) {
+    const message = `the workflow code cannot go on (attempt ${decision.attempt} at the same decision): see the orchestrator's log`;
+    const nothing = { activity: null, pool: poolOf(facts, queue), queue, attempt: decision.attempt };
+    return { waitingFor: { reason: 'workflow_task_failing', message, ...nothing }, waitUntil: null };
+  }
+  if (decision.isStarted || facts.nowMs - decision.scheduledAtMs < unclaimedMs) return notWaiting;
+  return await explainUnclaimed(facts, { queue, kind: 'workflow', activity: null, attempt: null });
+}
+
+/** A run that waits for a person says so itself: `paused by …`, `budget: …`, `approval of step …`, `decision of step …`. */
+function explainPerson(message: string): Wait {
+  const [word = ''] = message.split(/[\s:]/u);
+  const nothing = { activity: null, pool: null, queue: null, attempt: null };
+  return { waitingFor: { reason: word, message, ...nothing }, waitUntil: null };
 }
 
 function queueOf({ queues }: Facts, pending: PendingActivity): string | null {

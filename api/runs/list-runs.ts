@@ -1,4 +1,5 @@
 import { decodeTime, encodeTime } from 'ulid';
+import pLimit from 'p-limit';
 import { z } from 'zod';
 import { AppError } from '../../domain/errors.ts';
 import { outcomeKindSchema, type RunStatus, runStatusSchema } from '../../domain/outcome.ts';
@@ -157,14 +158,17 @@ const cutOff: Partial<Record<ListedRun['execution'], RunStatus>> = {
   timed_out: 'failed',
 };
 
+const liveStatuses: ReadonlySet<RunStatus> = new Set(['queued', 'in_progress', 'requires_action', 'paused']);
+
 function toListedStatus(run: ListedRun): RunStatus {
   const told = runStatusSchema.safeParse(run.status).data ?? 'queued';
-  const isLive = told === 'queued' || told === 'in_progress';
+  const isLive = liveStatuses.has(told);
   return isLive ? (cutOff[run.execution] ?? told) : told;
 }
 
 /** A row of a list. */
 function viewListed(run: ListedRun): ListedRunView {
+  const isLive = run.execution === 'running';
   return {
     id: toPublicId(run.runId),
     object: 'research',
@@ -173,15 +177,31 @@ function viewListed(run: ListedRun): ListedRunView {
     input: run.question,
     profile: run.profile,
     cost_usd: toUsd(run.costMicroUsd),
+    waiting_for: isLive ? run.waitingFor : null,
     created_at: new Date(timeOf(run.runId)).toISOString(),
     completed_at: toIso(run.closedAtMs),
     links: toLinks(run.runId),
   };
 }
 
-/** A page as the door shows it. */
-export function toRunList(page: { readonly runs: readonly ListedRun[]; readonly hasMore: boolean }): RunListView {
-  const data = page.runs.map(viewListed);
+/** Live runs of a page that are looked at at once. */
+const looksAtOnce = 8;
+
+/** A page as the door shows it; `explain` says why a live run stands still, null when it goes on. */
+export async function toRunList(
+  page: { readonly runs: readonly ListedRun[]; readonly hasMore: boolean },
+  explain: (runId: string) => Promise<string | null>,
+): Promise<RunListView> {
+  const limit = pLimit(looksAtOnce);
+  const data = await Promise.all(
+    page.runs.map((run) =>
+      limit(async () => {
+        const view = viewListed(run);
+        const isUntold = run.execution === 'running' && view.waiting_for === null;
+        return isUntold ? { ...view, waiting_for: await explain(run.runId) } : view;
+      }),
+    ),
+  );
   const [first, last] = [data.at(0)?.id ?? null, data.at(-1)?.id ?? null];
   return { object: 'list', data, first_id: first, last_id: last, has_more: page.hasMore };
 }

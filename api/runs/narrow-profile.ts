@@ -33,13 +33,13 @@ function narrow({ field, asked, most, unit }: Bound): number | null {
 }
 
 /**
- * The profile with its limits lowered to the budget.
+ * The profile's limits, lowered to the budget.
  *
  * @throws AppError `Input.Invalid` when a limit is above the profile's, or money is limited and no price is known
  */
-export function narrowProfile(profile: Profile, budget: Budget | null): Profile {
-  if (budget === null) return profile;
+export function narrowLimits(profile: Profile, budget: Budget | null): Limits {
   const { limits } = profile;
+  if (budget === null) return limits;
   if (typeof budget.max_cost_usd === 'number' && profile.prices === null) {
     throw new AppError('Input.Invalid', {
       field: '/budget/max_cost_usd',
@@ -47,7 +47,7 @@ export function narrowProfile(profile: Profile, budget: Budget | null): Profile 
       mend: 'Give the profile prices in LONGHAUL_PROFILES_FILE, or limit max_tokens.',
     });
   }
-  const narrowed: Limits = {
+  return {
     maxTurns:
       narrow({ field: 'max_turns', asked: budget.max_turns, most: limits.maxTurns, unit: '' }) ?? limits.maxTurns,
     maxToolCalls:
@@ -56,9 +56,8 @@ export function narrowProfile(profile: Profile, budget: Budget | null): Profile 
     maxTokens: narrow({ field: 'max_tokens', asked: budget.max_tokens, most: limits.maxTokens, unit: ' tokens' }),
     maxWallMs: narrowWall(budget, limits.maxWallMs),
     maxCostMicroUsd: narrowCost(budget, limits.maxCostMicroUsd),
-    onExceed: limits.onExceed,
+    onExceed: budget.on_exceed ?? limits.onExceed,
   };
-  return { ...profile, limits: narrowed };
 }
 
 function narrowWall(budget: Budget, mostMs: number): number {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { nothingSpent, settle, type Spent, spentSchema } from '../../domain/budget.ts';
+import { type Limits, limitsSchema, nothingSpent, settle, type Spent, spentSchema } from '../../domain/budget.ts';
 import type { HistoryFact } from '../../domain/events.ts';
+import { holdSchema } from '../../domain/holds.ts';
 import type { RunRef } from '../../domain/ids.ts';
 import { tokenUsageSchema } from '../../domain/usage.ts';
 import { decodeFirst } from '../events/decode.ts';
@@ -16,17 +17,28 @@ export interface Progress {
   readonly phase: RunView['progress']['phase'];
   readonly startedAtMs: number | null;
   readonly end: Extract<HistoryFact, { type: 'ended' }> | null;
+  /** Limits as they stand, where people raised them; null while they are those of the manifest. */
+  readonly limits: Partial<Limits> | null;
   /** Task queue of each open activity, by its name. */
   readonly queues: ReadonlyMap<string, string>;
 }
 
 /** What an execution that continues another was handed; lenient, as an older version may have written it. */
 const carriedSchema = z.looseObject({
-  carry: z.looseObject({ spent: spentSchema, nextSeq: z.int(), startedAtMs: z.int() }).nullable(),
+  carry: z
+    .looseObject({
+      spent: spentSchema,
+      nextSeq: z.int(),
+      startedAtMs: z.int(),
+      facts: z.looseObject({ limits: limitsSchema }).optional(),
+    })
+    .nullable(),
 });
 const inputSchema = z.looseObject({ seq: z.int(), turn: z.int(), purpose: z.string().optional() });
 const receiptSchema = z.looseObject({ usage: tokenUsageSchema, costMicroUsd: z.int().nullable() });
 const closedSchema = z.looseObject({ model: receiptSchema.nullable(), tool: receiptSchema.nullable() });
+
+const stepActivities: ReadonlySet<string> = new Set(['callModel', 'callTool', 'closeStep', 'recordMessage']);
 
 interface Fold {
   spent: Spent;
@@ -36,6 +48,7 @@ interface Fold {
   readonly open: Map<number, { readonly activity: string; readonly purpose: string | null; readonly queue: string }>;
   end: Progress['end'];
   hasBegun: boolean;
+  limits: Partial<Limits> | null;
 }
 
 /** Reads the current execution's history, a few hundred events, and sums it up. */
@@ -53,6 +66,7 @@ export async function readProgress(
     open: new Map(),
     end: null,
     hasBegun: false,
+    limits: null,
   };
   let pageToken: Uint8Array | null = null;
   const { signal } = new AbortController();
@@ -63,7 +77,7 @@ export async function readProgress(
   } while (pageToken !== null);
   const { spent, turn, steps, startedAtMs, end } = fold;
   const queues = new Map([...fold.open.values()].map(({ activity, queue }) => [activity, queue]));
-  return { spent, turn, steps, startedAtMs, end, queues, phase: toPhase(fold) };
+  return { spent, turn, steps, startedAtMs, end, queues, limits: fold.limits, phase: toPhase(fold) };
 }
 
 function toPhase(fold: Fold): Progress['phase'] {
@@ -79,20 +93,40 @@ function takeEvent(fold: Fold, event: EngineEvent): void {
   const started = event.workflowExecutionStartedEventAttributes;
   if (started) takeCarry(fold, decodeFirst(started.input));
   const queue = event.activityTaskScheduledEventAttributes?.taskQueue?.name ?? '';
-  for (const fact of toHistoryFacts([event])) {
-    if (fact.type === 'activity-scheduled') takeScheduled(fold, fact, queue);
-    else if (fact.type === 'activity-completed') takeCompleted(fold, fact);
-    else if (fact.type === 'activity-failed') fold.open.delete(fact.scheduledId);
-    else if (fact.type === 'ended') fold.end = fact;
-    else if (fact.type === 'started') fold.startedAtMs ??= fact.atMs;
-  }
+  for (const fact of toHistoryFacts([event])) takeFact(fold, fact, queue);
+}
+
+function takeFact(fold: Fold, fact: HistoryFact, queue: string): void {
+  if (fact.type === 'activity-scheduled') takeScheduled(fold, fact, queue);
+  else if (fact.type === 'activity-completed') takeCompleted(fold, fact);
+  else if (fact.type === 'activity-failed') fold.open.delete(fact.scheduledId);
+  else if (fact.type === 'ended') fold.end = fact;
+  else if (fact.type === 'update-accepted') takeHold(fold, fact.input);
+  else if (fact.type === 'started') fold.startedAtMs ??= fact.atMs;
 }
 
 function takeCarry(fold: Fold, input: unknown): void {
   const carried = carriedSchema.safeParse(input);
   if (!carried.success || carried.data.carry === null) return;
-  const { spent, nextSeq, startedAtMs } = carried.data.carry;
-  Object.assign(fold, { spent, steps: nextSeq, startedAtMs, turn: spent.turns, hasBegun: true });
+  const { spent, nextSeq, startedAtMs, facts } = carried.data.carry;
+  Object.assign(fold, {
+    limits: facts?.limits ?? null,
+    spent,
+    steps: nextSeq,
+    startedAtMs,
+    turn: spent.turns,
+    hasBegun: true,
+  });
+}
+
+/** Raised limits, as the run took them. */
+function takeHold(fold: Fold, input: unknown): void {
+  const hold = holdSchema.safeParse(input);
+  if (hold.success && hold.data.type === 'budget') fold.limits = { ...fold.limits, ...toGiven(hold.data.limits) };
+}
+
+function toGiven(limits: Readonly<Record<string, unknown>>): Partial<Limits> {
+  return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
 }
 
 function takeScheduled(fold: Fold, fact: Extract<HistoryFact, { type: 'activity-scheduled' }>, queue: string): void {
@@ -108,7 +142,7 @@ function takeScheduled(fold: Fold, fact: Extract<HistoryFact, { type: 'activity-
 function takeCompleted(fold: Fold, fact: Extract<HistoryFact, { type: 'activity-completed' }>): void {
   const activity = fold.open.get(fact.scheduledId)?.activity ?? '';
   fold.open.delete(fact.scheduledId);
-  if (activity !== 'callModel' && activity !== 'callTool' && activity !== 'closeStep') return;
+  if (!stepActivities.has(activity)) return;
   fold.steps += 1;
   const receipt = activity === 'closeStep' ? toClosedReceipt(fact.result) : receiptSchema.safeParse(fact.result).data;
   if (receipt) fold.spent = settle(fold.spent, receipt);

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { runIdSchema } from '../../domain/ids.ts';
 import { outcomeKindSchema, runStatusSchema, sourceSchema, stopReasonSchema } from '../../domain/outcome.ts';
-import { profileSchema } from '../../domain/profile.ts';
+import { limitsSchema } from '../../domain/budget.ts';
+import { onStepFailureSchema, profileSchema } from '../../domain/profile.ts';
 
 /** Longest question, in bytes of UTF-8. */
 const maxQuestionBytes = 64 * 1024;
@@ -9,7 +10,7 @@ const maxQuestionBytes = 64 * 1024;
 const money = z.number().gt(0).max(1_000_000);
 
 /** A text that survives every store and wire as it is. */
-const textSchema = z
+export const textSchema = z
   .string()
   .refine((text) => text.isWellFormed(), {
     params: { rule: 'well_formed' },
@@ -36,14 +37,14 @@ const metadataSchema = z
   });
 
 /** Limits of a run, each at most its profile's. */
-const budgetSchema = z
+export const budgetSchema = z
   .strictObject({
     max_cost_usd: money.nullish(),
     max_tokens: z.int().min(1).nullish(),
     max_tool_calls: z.int().min(0).max(100_000).nullish(),
     max_turns: z.int().min(1).max(10_000).nullish(),
     max_wall_seconds: z.int().min(1).max(31_536_000).nullish(),
-    on_exceed: z.literal('finalize').optional(),
+    on_exceed: limitsSchema.shape.onExceed.optional(),
   })
   .meta({ id: 'Budget' });
 export type Budget = z.infer<typeof budgetSchema>;
@@ -55,6 +56,8 @@ export const submitSchema = z
     /** Name of an agent of this installation; absent: the built-in one. */
     profile: profileSchema.shape.name.nullish(),
     budget: budgetSchema.nullish(),
+    /** What happens when a step's attempts ran out; absent: as the profile says. */
+    on_step_failure: onStepFailureSchema.nullish(),
     metadata: metadataSchema.nullish(),
   })
   .meta({ id: 'SubmitResearch' });
@@ -65,7 +68,7 @@ const shownTime = z.iso.datetime().nullable();
 /** Why a run stands still just now. */
 const waitingForSchema = z
   .strictObject({
-    /** A failure type such as `Model.Unavailable`, or `no_worker`, `backlog`, `store_or_tool`. */
+    /** A failure type such as `Model.Unavailable`, `no_worker`, `backlog`; for a person: `paused`, `budget`, `approval`, `decision`. */
     reason: z.string(),
     message: z.string(),
     activity: z.string().nullable(),
@@ -86,6 +89,18 @@ const shownBudgetSchema = z.strictObject({
   max_wall_seconds: z.number(),
   on_exceed: z.string(),
   spent_usd: z.number().nullable(),
+});
+
+const parentViewSchema = z.strictObject({
+  run: z.string(),
+  step: z.int(),
+  by: z.string(),
+  reason: z.string(),
+  /**
+   * Calls that the other run made at or after the step and that a fork does not undo: their tools do not repeat. Null while that run
+   * is live.
+   */
+  effects_not_undone: z.array(z.strictObject({ step: z.int(), tool: z.string(), effect: z.string() })).nullable(),
 });
 
 /** A run as the native door shows it. */
@@ -126,6 +141,12 @@ export const runSchema = z
     /** When the next attempt is due. */
     waitUntil: shownTime,
     error: z.strictObject({ type: z.string(), message: z.string() }).nullable(),
+    /** Where a fork comes from; null for a run from the beginning. */
+    parent: parentViewSchema.nullable(),
+    /** Runs that were forked from this one. */
+    forks: z.array(z.string()),
+    /** Attempts of recorded steps before the one that recorded: their calls may have been paid for as well. Null on a live run. */
+    extra_attempts: z.int().nullable(),
     head: z.string().nullable(),
     trajectory_digest: z.string().nullable(),
     links: z.record(z.string(), z.string()),
@@ -144,6 +165,8 @@ const listedRunSchema = z
     input: z.string().nullable(),
     profile: z.string().nullable(),
     cost_usd: z.number().nullable(),
+    /** Why a live run stands still; null while it goes on. */
+    waiting_for: z.string().nullable(),
     created_at: z.string(),
     completed_at: shownTime,
     links: z.record(z.string(), z.string()),
@@ -179,7 +202,19 @@ export function fromPublicId(id: string): string | null {
 /** Where a run's other sides are. */
 export function toLinks(runId: string): Record<string, string> {
   const self = `/v1/research/${toPublicId(runId)}`;
-  return { self, events: `${self}/events`, trajectory: `${self}/trajectory`, cancel: `${self}/cancel` };
+  const more = [
+    'events',
+    'trajectory',
+    'histories',
+    'cancel',
+    'pause',
+    'resume',
+    'finalize',
+    'messages',
+    'budget',
+    'fork',
+  ];
+  return { self, ...Object.fromEntries(more.map((name) => [name, `${self}/${name}`])) };
 }
 
 /** Dollars from integer micro-dollars; null stays null. */

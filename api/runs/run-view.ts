@@ -5,6 +5,7 @@ import type { RunManifest } from '../../domain/manifest.ts';
 import { type RunOutcome, toStatus } from '../../domain/outcome.ts';
 import type { ApiPorts, EngineRun } from '../ports.ts';
 import { explainWait, type Wait } from './explain-wait.ts';
+import { listForks } from './fork-run.ts';
 import { type Progress, readProgress } from './read-progress.ts';
 import type { RunReader } from './run-reader.ts';
 import { type RunView, toIso, toLinks, toPublicId, toUsd } from './run-schemas.ts';
@@ -13,13 +14,15 @@ import { type RunView, toIso, toLinks, toPublicId, toUsd } from './run-schemas.t
 export interface RunViewer {
   /** Null for a run that neither knows. @throws AppError `Storage.*`, `Engine.Unavailable` */
   readonly view: (run: RunRef) => Promise<RunView | null>;
+  /** Why a live run stands still, in a line; null when it goes on, or when that cannot be told now. */
+  readonly explain: (run: RunRef) => Promise<string | null>;
   /** A run that was started just now. */
   readonly viewNew: (manifest: RunManifest) => RunView;
 }
 
 /** A viewer over archive and engine. */
 export function createRunViewer(ports: ApiPorts, read: RunReader): RunViewer {
-  const view = async (run: RunRef): Promise<RunView | null> => {
+  const viewRun = async (run: RunRef): Promise<RunView | null> => {
     const archived = await read(run);
     if (archived.outcome !== null) return viewEnded(run, archived.manifest, archived.outcome);
     const known = await ports.engine.describe(run);
@@ -33,7 +36,50 @@ export function createRunViewer(ports: ApiPorts, read: RunReader): RunViewer {
     if (outcome !== null) return viewEnded(run, manifest, outcome);
     return await viewCutOff(ports, run, { known, manifest });
   };
-  return { view, viewNew: (manifest) => viewBase(manifest, manifest) };
+  const view = async (run: RunRef): Promise<RunView | null> => {
+    const shown = await viewRun(run);
+    return shown === null ? null : { ...shown, ...(await viewLineage(ports, run, read)) };
+  };
+  return {
+    view,
+    explain: (run) => explainRun(ports, run),
+    viewNew: (manifest) => ({ ...viewBase(manifest, manifest), parent: viewParent(manifest, null) }),
+  };
+}
+
+/** A list is not lost because one of its runs cannot be looked at. */
+async function explainRun({ engine, settings, now }: ApiPorts, run: RunRef): Promise<string | null> {
+  try {
+    const known = await engine.describe(run);
+    if (known === null || known.status !== 'running') return null;
+    const facts = { engine, queuePrefix: settings.queuePrefix, queues: new Map<string, string>(), nowMs: now() };
+    return (await explainWait(facts, known)).waitingFor?.message ?? null;
+  } catch {
+    return null;
+  }
+}
+
+/** Where a run comes from and what came from it; nothing while the store is away. */
+async function viewLineage(ports: ApiPorts, run: RunRef, read: RunReader): Promise<Pick<RunView, 'parent' | 'forks'>> {
+  const { manifest, away } = await read(run);
+  if (manifest === null || away !== null) return { parent: null, forks: [] };
+  const source = manifest.fork === null ? null : { tenant: run.tenant, runId: manifest.fork.runId };
+  const [forks, parent] = await Promise.all([listForks(ports, run), source === null ? null : read(source)]);
+  return { parent: viewParent(manifest, parent?.outcome ?? null), forks: forks.map(toPublicId) };
+}
+
+/** `outcome` is the forked run's; null while it is live. */
+function viewParent({ fork }: RunManifest, outcome: RunOutcome | null): RunView['parent'] {
+  if (fork === null) return null;
+  const { runId, step, by, why } = fork;
+  const left = outcome?.effects.filter(({ seq }) => seq >= step) ?? null;
+  return {
+    run: toPublicId(runId),
+    step,
+    by,
+    reason: why,
+    effects_not_undone: left?.map(({ seq, tool, effect }) => ({ step: seq, tool, effect })) ?? null,
+  };
 }
 
 /** What the manifest tells of a run; nothing while it cannot be read. */
@@ -72,6 +118,9 @@ function viewBase(run: RunRef, manifest: RunManifest | null): RunView {
     waitingFor: null,
     waitUntil: null,
     error: null,
+    parent: null,
+    forks: [],
+    extra_attempts: null,
     head: null,
     trajectory_digest: null,
     links: toLinks(run.runId),
@@ -107,11 +156,12 @@ function viewEnded(run: RunRef, manifest: RunManifest | null, outcome: RunOutcom
     answer,
     report,
     sources,
+    extra_attempts: outcome.extraAttempts,
     head,
     usage: toUsage(spent),
     cost_usd: toUsd(costMicroUsd),
     progress: { turn: spent.turns, tool_calls: spent.toolCalls, steps: outcome.steps, phase: 'ended' },
-    budget: manifest === null ? null : toBudget(manifest.limits, costMicroUsd),
+    budget: toBudget(outcome.limits, costMicroUsd),
     started_at: toIso(outcome.startedAtMs),
     completed_at: toIso(outcome.endedAtMs),
     error: outcome.failure === null ? null : { type: outcome.failure.type, message: outcome.failure.message },
@@ -136,7 +186,7 @@ function viewKnown(run: RunRef, { known, manifest }: Known, progress: Progress):
     usage: toUsage(spent),
     cost_usd: toUsd(spent.costMicroUsd),
     progress: { turn, tool_calls: spent.toolCalls, steps, phase },
-    budget: manifest === null ? null : toBudget(manifest.limits, spent.costMicroUsd),
+    budget: manifest === null ? null : toBudget({ ...manifest.limits, ...progress.limits }, spent.costMicroUsd),
     started_at: toIso(progress.startedAtMs ?? known.startedAtMs),
     heartbeat_at: heartbeatAtMs === 0 ? null : toIso(heartbeatAtMs),
   };
@@ -155,9 +205,14 @@ async function viewLive(ports: ApiPorts, run: RunRef, facts: Known): Promise<Run
   return {
     ...shown,
     ...wait,
-    status: isQueued ? 'queued' : 'in_progress',
+    status: isQueued ? 'queued' : toLiveStatus(known),
     started_at: isQueued ? null : shown.started_at,
   };
+}
+
+/** A live run that waits for a person says so itself. */
+function toLiveStatus({ told }: EngineRun): RunView['status'] {
+  return told === 'paused' || told === 'requires_action' ? told : 'in_progress';
 }
 
 /** A run that the engine ended without its last word: terminated by an operator, or its code was unable to go on. */

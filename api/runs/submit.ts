@@ -5,17 +5,17 @@ import { type RunRef, toWorkflowId } from '../../domain/ids.ts';
 import { digestManifest, type RunManifest } from '../../domain/manifest.ts';
 import type { ApiPorts } from '../ports.ts';
 import { claimKey, type KeyRecord, type KeyScope, readKeyRecord, requireSameBody, toKeyDigest } from './idempotency.ts';
-import { chooseProfile, narrowProfile } from './narrow-profile.ts';
+import { chooseProfile, narrowLimits } from './narrow-profile.ts';
 import type { Submit } from './run-schemas.ts';
 
-/** A submit that was checked for shape. */
+/** A request for a new run, checked for shape. */
 export interface SubmitRequest {
-  readonly body: Submit;
   /** The body as it came: what a key's fingerprint is taken of. */
   readonly rawBody: unknown;
   readonly key: string | null;
-  readonly method: string;
   readonly path: string;
+  /** The run's manifest. @throws AppError `Input.Invalid` when none can be made of the request */
+  readonly toManifest: (record: KeyRecord) => RunManifest | Promise<RunManifest>;
 }
 
 export interface Submitted {
@@ -33,8 +33,8 @@ export function createSubmit(ports: ApiPorts): (request: SubmitRequest) => Promi
   const inFlight = new Set<string>();
   return async (request) => {
     if (request.key === null) return await submitOnce(ports, request, null);
-    const { key, method, path } = request;
-    const scope: KeyScope = { tenant: ports.settings.tenant, method, path, key };
+    const { key, path } = request;
+    const scope: KeyScope = { tenant: ports.settings.tenant, method: 'POST', path, key };
     const digest = toKeyDigest(scope);
     if (inFlight.has(digest)) {
       throw new AppError('Input.InFlight', {
@@ -75,21 +75,24 @@ async function chooseRun(
   const nowMs = ports.now();
   const fresh = { bodyDigest, runId: ports.newUlid(nowMs), createdAt: new Date(nowMs).toISOString() };
   // Before anything is stored: what no manifest can be made of must not use up the key.
-  toManifest(ports, request, fresh);
+  await request.toManifest(fresh);
   if (scope === null) return { record: fresh, replayed: false };
   const claimed = await claimKey(ports.objects, scope, fresh);
   requireSameBody(claimed.record, bodyDigest);
   return { record: claimed.record, replayed: !claimed.won };
 }
 
-function toManifest({ catalog, settings }: ApiPorts, { body }: SubmitRequest, record: KeyRecord): RunManifest {
+/** The manifest of a run from the beginning. @throws AppError `Input.Invalid` */
+export function toNewManifest({ catalog, settings }: ApiPorts, body: Submit, record: KeyRecord): RunManifest {
   const { tenant, standIn, timeZone } = settings;
-  const profile = narrowProfile(chooseProfile(catalog.profiles, body.profile ?? null), body.budget ?? null);
+  const chosen = chooseProfile(catalog.profiles, body.profile ?? null);
+  const profile = { ...chosen, onStepFailure: body.on_step_failure ?? chosen.onStepFailure };
   return buildManifest({
     tenant,
     standIn,
     timeZone,
     profile,
+    limits: narrowLimits(profile, body.budget ?? null),
     runId: record.runId,
     question: body.input,
     tools: catalog.tools,
@@ -103,7 +106,7 @@ async function standManifest(ports: ApiPorts, request: SubmitRequest, record: Ke
   const run = { tenant: ports.settings.tenant, runId: record.runId };
   const standing = await ports.trajectory.readManifest(run);
   if (standing !== null) return standing;
-  const manifest = toManifest(ports, request, record);
+  const manifest = await request.toManifest(record);
   try {
     await ports.trajectory.putManifest(manifest);
     return manifest;

@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { createBlobStore } from '../../activities/storage/blob-store.ts';
 import { parseStored } from '../../activities/storage/encoding.ts';
+import { textNames } from '../../activities/storage/history-reader.ts';
 import type { RecordedStep } from '../../activities/storage/trajectory-store.ts';
 import { AppError } from '../../domain/errors.ts';
 import type { RunManifest } from '../../domain/manifest.ts';
-import { recordedCallsSchema } from '../../domain/record.ts';
+import { recordedCallsSchema, stepHoldSchema, stepKindSchema } from '../../domain/record.ts';
 import type { ApiPorts } from '../ports.ts';
 import { toIso, toUsd } from '../runs/run-schemas.ts';
 import { readOwnedStep } from './export-trajectory.ts';
@@ -36,7 +37,7 @@ export const stepSchema = z
   .strictObject({
     object: z.literal('step'),
     n: z.int(),
-    kind: z.enum(['model', 'tool']),
+    kind: stepKindSchema,
     status: z.enum(['ok', 'failed']),
     turn: z.int(),
     attempt: z.int(),
@@ -54,7 +55,11 @@ export const stepSchema = z
     source: z.strictObject({ url: z.string(), title: z.string().nullable() }).nullable(),
     /** Null for a slot that was closed before its step could begin. */
     request: requestSchema.nullable(),
-    /** The reply of a model, the observation of a tool. */
+    /** What a person did to the step, if anybody did. */
+    hold: stepHoldSchema.nullable(),
+    /** True when a call that must not be repeated may or may not have taken effect. */
+    outcome_unknown: z.boolean(),
+    /** The reply of a model, the observation of a tool, the message of a person. */
     response: z.string().nullable(),
     contents: z.array(contentSchema),
   })
@@ -67,7 +72,6 @@ export async function showStep(ports: ApiPorts, manifest: RunManifest, seq: numb
   if (step === null) return null;
   const { record } = step;
   const contents = await readContents(createBlobStore(ports.objects), manifest.tenant, step);
-  const shownName = record.kind === 'model' ? 'reply' : 'observation';
   const { inputTokens, outputTokens, cachedTokens } = record.usage;
   return {
     object: 'step',
@@ -86,8 +90,10 @@ export async function showStep(ports: ApiPorts, manifest: RunManifest, seq: numb
     cost_usd: toUsd(record.costMicroUsd),
     failure: record.failure,
     source: record.tool?.source ?? null,
+    hold: record.hold,
+    outcome_unknown: record.failure?.type === 'Tool.OutcomeUnknown',
     request: await toRequest(ports, manifest, step),
-    response: contents.find(({ name }) => name === shownName)?.text ?? null,
+    response: contents.find(({ name }) => name === textNames[record.kind])?.text ?? null,
     contents: contents.map((content) => ({ ...content })),
   };
 }

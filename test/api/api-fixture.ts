@@ -2,6 +2,8 @@ import { monotonicFactory } from 'ulid';
 import { type Api, type ApiOptions, createApi } from '../../api/create-api.ts';
 import type { ApiPorts } from '../../api/ports.ts';
 import { createBlobStore } from '../../activities/storage/blob-store.ts';
+import { createHistoryArchive } from '../../activities/storage/history-archive.ts';
+import { createHistoryReader } from '../../activities/storage/history-reader.ts';
 import { createTrajectoryStore, type TrajectoryStore } from '../../activities/storage/trajectory-store.ts';
 import { buildManifest } from '../../domain/build-manifest.ts';
 import type { RunManifest } from '../../domain/manifest.ts';
@@ -54,7 +56,8 @@ export function createFixture(options: ApiOptions = {}): ApiFixture {
 
 function fixtureOf(parts: Parts, options: ApiOptions): ApiFixture {
   const { engine, objects, clock, change } = parts;
-  const trajectory = createTrajectoryStore({ objects, blobs: createBlobStore(objects) });
+  const blobs = createBlobStore(objects);
+  const trajectory = createTrajectoryStore({ objects, blobs });
   const log: ApiFixture['log'][number][] = [];
   const logAt = (level: string) => (facts: object, message: string) => void log.push({ level, facts, message });
   const builtIn = mirothinkerV1('a-model');
@@ -62,7 +65,10 @@ function fixtureOf(parts: Parts, options: ApiOptions): ApiFixture {
   const ports: ApiPorts = {
     engine,
     objects,
+    blobs,
     trajectory,
+    history: createHistoryReader({ trajectory, maxRuns: 10 }),
+    archive: createHistoryArchive(objects),
     catalog: {
       profiles: new Map([builtIn, pricedProfile].map((profile) => [profile.name, profile])),
       tools: builtInTools(),

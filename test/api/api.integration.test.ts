@@ -1,3 +1,5 @@
+import { createHistoryArchive } from '../../activities/storage/history-archive.ts';
+import { createHistoryReader } from '../../activities/storage/history-reader.ts';
 import { monotonicFactory } from 'ulid';
 import { z } from 'zod';
 import { eventListSchema } from '../../api/events/event-view.ts';
@@ -58,8 +60,9 @@ beforeAll(async () => {
   let ownHosts: ReadonlySet<string> = new Set();
   ports = {
     engine: createTemporalEngine({ client: house.client, queuePrefix: house.queuePrefix }),
-    objects: house.storage.objects,
-    trajectory: house.storage.trajectory,
+    ...house.storage,
+    history: createHistoryReader({ trajectory: house.storage.trajectory, maxRuns: 10 }),
+    archive: createHistoryArchive(house.storage.objects),
     catalog: { profiles: new Map([echoes, unserved].map((profile) => [profile.name, profile])), tools },
     settings: { tenant: 'default', queuePrefix: house.queuePrefix, standIn: true, timeZone: 'UTC' },
     ownHosts: () => ownHosts,

@@ -108,7 +108,7 @@ const rows: readonly Row[] = [
   budget("seconds above the profile's", { max_wall_seconds: 86_401 }, ['max_wall_seconds', 'invalid_field']),
   budget('money 0', { max_cost_usd: 0 }, ['max_cost_usd', 'too_small']),
   budget('money without prices', { max_cost_usd: 1 }, ['max_cost_usd', 'invalid_field']),
-  budget('pause', { on_exceed: 'pause' }, ['on_exceed', 'invalid_value']),
+  budget('a way that is none', { on_exceed: 'explode' }, ['on_exceed', 'invalid_value']),
   budget('unknown limit', { max_searches: 1 }, ['max_searches', 'unknown_field']),
   invalid('metadata a text', { input: 'q', metadata: 'x' }, ['/metadata', 'invalid_type']),
   invalid('metadata with a number', { input: 'q', metadata: { a: 1 } }, ['/metadata/a', 'invalid_type']),

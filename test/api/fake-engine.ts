@@ -1,4 +1,5 @@
 import { AppError } from '../../domain/errors.ts';
+import type { Hold } from '../../domain/holds.ts';
 import type {
   EngineEvent,
   EngineRun,
@@ -16,7 +17,9 @@ interface FakeRun {
   current: string;
   status: EngineRun['status'];
   pending: PendingActivity[];
-  decisionScheduledAtMs: number | null;
+  told: string | null;
+  waitingFor: string | null;
+  decision: EngineRun['decision'];
 }
 
 /** A declared fake of the engine: histories by hand, long polls that wait, an index, and it can be taken away. */
@@ -24,6 +27,11 @@ export interface FakeEngine extends RunEngine {
   readonly runs: Map<string, FakeRun>;
   readonly starts: StartRequest[];
   readonly cancels: string[];
+  readonly holds: { readonly runId: string; readonly hold: Hold; readonly updateId: string }[];
+  /** Whole histories by run, as JSON. */
+  readonly histories: Map<string, string[]>;
+  /** What every hold is refused with; null when it is taken. */
+  refusal: { readonly rule: string; readonly message: string } | null;
   readonly listed: ListedRun[];
   /** History reads so far, and those that wait just now. */
   readonly reads: { total: number; waiting: number; most: number };
@@ -83,6 +91,9 @@ export function createFakeEngine(): FakeEngine {
     runs,
     starts: [],
     cancels: [],
+    holds: [],
+    histories: new Map(),
+    refusal: null,
     listed: [],
     reads: { total: 0, waiting: 0, most: 0 },
     polls: new Map(),
@@ -97,7 +108,9 @@ export function createFakeEngine(): FakeEngine {
         current: ids.at(-1) ?? '',
         status,
         pending: [],
-        decisionScheduledAtMs: null,
+        told: null,
+        waitingFor: null,
+        decision: null,
       };
       runs.set(runId, run);
       return run;
@@ -127,14 +140,29 @@ export function createFakeEngine(): FakeEngine {
         taskQueue: 'orchestrator',
         profile: 'mirothinker-v1.0',
         question: 'a question of the index',
+        told: run.told,
+        waitingFor: run.waitingFor,
         pending: run.pending,
-        decisionScheduledAtMs: run.decisionScheduledAtMs,
+        decision: run.decision,
       };
     },
     cancel: async ({ runId }) => {
       reach();
       engine.cancels.push(runId);
       return runs.get(runId)?.status === 'running';
+    },
+    hold: async ({ runId }, hold, updateId) => {
+      reach();
+      const run = runs.get(runId);
+      if (run === undefined) throw new AppError('Input.NotFound', { what: 'no such run' });
+      if (run.status !== 'running') throw new AppError('Run.Ended', { what: 'the run has ended' });
+      const refusal = engine.refusal;
+      if (refusal !== null) throw new AppError('Run.Conflict', { what: refusal.message, rule: refusal.rule });
+      engine.holds.push({ runId, hold, updateId });
+    },
+    readHistories: async function* ({ runId }) {
+      reach();
+      yield* engine.histories.get(runId) ?? [];
     },
     list: async ({ above, below, status, maxRuns }) => {
       reach();

@@ -13,6 +13,7 @@ const aListed = (atMs: number, number: number, change: Partial<ListedRun> = {}):
   profile: 'mirothinker-v1.0',
   question: `question ${number}`,
   costMicroUsd: 2_500_000,
+  waitingFor: null,
   startedAtMs: atMs,
   closedAtMs: atMs + 1,
   ...change,

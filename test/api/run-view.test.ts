@@ -3,6 +3,7 @@ import { problemSchema } from '../../api/http/problem.ts';
 import type { PendingActivity } from '../../api/ports.ts';
 import { runSchema } from '../../api/runs/run-schemas.ts';
 import type { RunOutcome } from '../../domain/outcome.ts';
+import { anOutcome as anEnd } from '../support/facts.ts';
 import { createFixture, nowMs, pricedProfile } from './api-fixture.ts';
 import { aModelReceipt, aToolReceipt, createHistory } from './history-builder.ts';
 
@@ -19,26 +20,21 @@ const aPending = (change: Partial<PendingActivity> = {}): PendingActivity => ({
   ...change,
 });
 
-const anOutcome = (runId: string, change: Partial<RunOutcome> = {}): RunOutcome => ({
-  schemaVersion: 1,
-  tenant: 'default',
-  runId,
-  outcome: 'answered',
-  stopReason: 'answered',
-  limitHit: null,
-  failure: null,
-  answer: 'Hook Head',
-  report: 'It is \\boxed{Hook Head}',
-  sources: [{ url: 'https://example.org/hook', title: 'Hook' }],
-  spent: { turns: 3, toolCalls: 2, inputTokens: 300, outputTokens: 40, cachedTokens: 100, costMicroUsd: 1_500 },
-  costMicroUsd: 1_500,
-  steps: 6,
-  head: 'a'.repeat(64),
-  trajectoryDigest: 'b'.repeat(64),
-  startedAtMs: nowMs,
-  endedAtMs: nowMs + 60_000,
-  ...change,
-});
+const anOutcome = (runId: string, change: Partial<RunOutcome> = {}): RunOutcome =>
+  anEnd({
+    runId,
+    answer: 'Hook Head',
+    report: 'It is \\boxed{Hook Head}',
+    sources: [{ url: 'https://example.org/hook', title: 'Hook' }],
+    spent: { turns: 3, toolCalls: 2, inputTokens: 300, outputTokens: 40, cachedTokens: 100, costMicroUsd: 1_500 },
+    costMicroUsd: 1_500,
+    steps: 6,
+    head: 'a'.repeat(64),
+    trajectoryDigest: 'b'.repeat(64),
+    startedAtMs: nowMs,
+    endedAtMs: nowMs + 60_000,
+    ...change,
+  });
 
 /** A live run with a turn behind it and a model call open. */
 async function aLiveRun(about = {}) {
@@ -249,7 +245,7 @@ describe('waiting', () => {
 
   it('a decision that nobody takes: → no_worker of the orchestrator', async () => {
     const { fake, read } = await aLiveRun();
-    fake.decisionScheduledAtMs = nowMs - 6_000;
+    fake.decision = { scheduledAtMs: nowMs - 6_000, isStarted: false, attempt: 1 };
     expect((await read()).waitingFor).toMatchObject({ reason: 'no_worker', pool: 'orchestrator', activity: null });
   });
 });

@@ -1,3 +1,5 @@
+import { anOutcome } from '../support/facts.ts';
+import { putRecord } from '../support/store.ts';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { keys } from '../../activities/storage/keys.ts';
@@ -23,8 +25,16 @@ const aRecord = (runId: string, seq: number, change: Partial<StepRecord> = {}): 
   startedAtMs: nowMs,
   endedAtMs: nowMs + 5,
   delivery: 2,
-  model: { purpose: 'turn', firstLive: 0, promptDigest: 'e'.repeat(64), stop: 'calls', model: 'a-model' },
+  model: {
+    purpose: 'turn',
+    firstLive: 0,
+    promptDigest: 'e'.repeat(64),
+    stop: 'calls',
+    model: 'a-model',
+    head: 'e'.repeat(64),
+  },
   tool: null,
+  hold: null,
   ...change,
 });
 
@@ -35,42 +45,38 @@ async function aTrajectory(fixture: ApiFixture, about: Partial<RunManifest> = {}
   const manifest = await fixture.aRun(about);
   const { runId } = manifest;
   const calls = [{ server: 's', tool: 'google_search', arguments: { q: 'lighthouse' }, argumentsError: null }];
-  const model = await fixture.trajectory.putStep(
+  const model = await putRecord(
+    fixture.trajectory,
     { ...manifest, seq: 0 },
     { record: aRecord(runId, 0), contents: { reply: 'I shall search.', calls: JSON.stringify(calls) } },
   );
   const tool = { server: 's', tool: 'google_search', modelSeq: 0, callIndex: 0, source: null, sandbox: null };
-  const search = await fixture.trajectory.putStep(
+  const search = await putRecord(
+    fixture.trajectory,
     { ...manifest, seq: 1 },
     {
       record: aRecord(runId, 1, { kind: 'tool', model: null, tool }),
       contents: { observation: long, raw: new Uint8Array([0xff, 0x00]) },
     },
   );
-  const head = [model, search].reduce((chain, { step }) => extendHead(chain, step.digest), digestManifest(manifest));
+  const head = [model, search].reduce((chain, { digest }) => extendHead(chain, digest), digestManifest(manifest));
   return { manifest, head, path: `/v1/research/rsch_${runId}` };
 }
 
 const finish = (fixture: ApiFixture, { manifest, head }: { manifest: RunManifest; head: string }) =>
-  fixture.trajectory.putOutcome({
-    schemaVersion: 1,
-    tenant: 'default',
-    runId: manifest.runId,
-    outcome: 'abstained',
-    stopReason: 'abstained',
-    limitHit: null,
-    failure: null,
-    answer: null,
-    report: null,
-    sources: [],
-    spent: { turns: 1, toolCalls: 1, inputTokens: 10, outputTokens: 2, cachedTokens: 4, costMicroUsd: null },
-    costMicroUsd: null,
-    steps: 2,
-    head,
-    trajectoryDigest: 'f'.repeat(64),
-    startedAtMs: nowMs,
-    endedAtMs: nowMs + 10,
-  });
+  fixture.trajectory.putOutcome(
+    anOutcome({
+      runId: manifest.runId,
+      outcome: 'abstained',
+      stopReason: 'abstained',
+      answer: null,
+      report: null,
+      steps: 2,
+      head,
+      startedAtMs: nowMs,
+      endedAtMs: nowMs + 10,
+    }),
+  );
 
 const linesOf = async (response: Response) =>
   z.array(z.record(z.string(), z.unknown())).parse(

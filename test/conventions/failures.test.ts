@@ -6,6 +6,12 @@ import { AppError, failures, isFailureType } from '../../domain/errors.ts';
 const types = Object.keys(failures).filter(isFailureType);
 const failureOf = (type: (typeof types)[number]) => new AppError(type, { what: 'it broke', retryAfterMs: 2_500 });
 
+/** When to come again, or that it is in vain: clients send a 409 again unless they are told. */
+function headersOf(type: (typeof types)[number]): Record<string, string> {
+  if (failures[type].retry === 'wait') return { 'retry-after': '3' };
+  return type === 'Run.Conflict' || type === 'Run.Ended' ? { 'x-should-retry': 'false' } : {};
+}
+
 describe('every failure type', () => {
   it('there are some', () => {
     expect(types.length).toBeGreaterThan(30);
@@ -27,6 +33,6 @@ describe('every failure type', () => {
     expect(problem.status).toBe(failures[type].http);
     expect(problem.code).toMatch(/^[a-z][a-z_.]+$/u);
     expect(problem.type.endsWith(problem.code)).toBe(true);
-    expect(toProblemHeaders(failureOf(type))).toEqual(failures[type].retry === 'wait' ? { 'retry-after': '3' } : {});
+    expect(toProblemHeaders(failureOf(type))).toEqual(headersOf(type));
   });
 });

@@ -1,12 +1,20 @@
 import { describe, expect, it } from 'vitest';
-import { applyModel, applyModelFailure, applyTools, type CallResult } from '../../domain/apply-step.ts';
+import {
+  applyGivenUp,
+  applyMessage,
+  applyModel,
+  applyModelFailure,
+  applyTools,
+  type CallResult,
+} from '../../domain/apply-step.ts';
 import { checkReservations, costOf, type Prices, type Reservation } from '../../domain/budget.ts';
 import type { Carry } from '../../domain/carry.ts';
 import { type Action, decideNext } from '../../domain/decide-next.ts';
+import { applyHold, type HeldRun, type Hold, judgeHold } from '../../domain/holds.ts';
 import type { RunEnd } from '../../domain/outcome.ts';
 import { reserveModelCall } from '../../domain/prompt-bound.ts';
 import type { CallRef } from '../../domain/receipt.ts';
-import { noUsage } from '../../domain/usage.ts';
+import { noUsage, type TokenUsage } from '../../domain/usage.ts';
 import { aCarry, aDigest, aModelReceipt, aToolReceipt, someLimits } from '../support/facts.ts';
 import { createRandom, type Random } from '../support/random.ts';
 
@@ -25,6 +33,7 @@ function aRun(random: Random): Carry {
     maxToolCalls: random.between(0, 60),
     maxTokens,
     maxCostMicroUsd,
+    onExceed: random.pick(['finalize', 'finalize', 'pause', 'fail']),
   });
   return aCarry(
     {},
@@ -55,7 +64,30 @@ function someCalls(random: Random): CallRef[] {
   );
 }
 
-function performModel(random: Random, state: Carry, action: Extract<Action, { type: 'model' }>) {
+/** What was spent in truth: what the records say, and what attempts had used up when they were killed. */
+interface Ledger {
+  /** Tokens and money of attempts that a crash cut off; nobody can know them, but each such attempt is listed. */
+  lost: { readonly seq: number; readonly usage: TokenUsage }[];
+  /** Deliveries of the records, as they are listed: one more than the attempts that were lost. */
+  readonly deliveries: Map<number, number>;
+  tokens: number;
+}
+
+type ModelAction = Extract<Action, { type: 'model' }>;
+
+/** Attempts are at least once: some die after they were paid for, and the next one asks again within the same reservation. */
+function deliver(random: Random, ledger: Ledger, { state, action }: { state: Carry; action: ModelAction }): void {
+  const reserved = reserveModelCall(state, action.purpose, action.firstLive);
+  let delivery = 1;
+  for (; random.chance(0.15); delivery += 1) {
+    const usage = useUpTo(random, reserved);
+    ledger.lost.push({ seq: state.nextSeq, usage });
+    ledger.tokens += usage.inputTokens + usage.outputTokens;
+  }
+  ledger.deliveries.set(state.nextSeq, delivery);
+}
+
+function performModel(random: Random, state: Carry, action: ModelAction) {
   if (random.chance(0.03)) {
     const failure = { type: random.pick(['Model.ContextOverflow', 'Model.Failed', 'Step.TimedOut']), message: 'no' };
     return applyModelFailure(state, action, { recordDigest: aDigest, nowMs: 1_000_000, failure });
@@ -84,6 +116,38 @@ function performTools(random: Random, state: Carry, planned: Extract<Action, { t
   return applyTools(state, results);
 }
 
+function toHeldRun({ holds, facts, pending, nextSeq }: Carry): HeldRun {
+  const pendingSeqs = (pending?.calls ?? []).map((_, index) => nextSeq + index);
+  return { holds, limits: facts.limits, pendingSeqs, blocked: new Map(), isEnding: false };
+}
+
+/** What people do to runs, sense or nonsense. */
+function someHold(random: Random, { facts: { limits }, nextSeq }: Carry): Hold {
+  const holder = { by: 'ann', why: '' };
+  const more = (limit: number | null) => (limit === null ? null : limit + random.between(0, 50_000));
+  return random.pick<Hold>([
+    { type: 'pause', ...holder },
+    { type: 'resume', ...holder },
+    { type: 'steer', ...holder, digest: aDigest, tokens: random.between(1, 2_000) },
+    { type: 'budget', ...holder, limits: { maxTurns: limits.maxTurns + random.between(-5, 5) } },
+    {
+      type: 'budget',
+      ...holder,
+      limits: { maxTokens: more(limits.maxTokens), maxCostMicroUsd: more(limits.maxCostMicroUsd) },
+    },
+    { type: 'step', ...holder, seq: nextSeq, action: random.pick(['skip', 'retry', 'deny']), digest: null },
+    { type: 'finalize', ...holder },
+  ]);
+}
+
+/** Takes a hold as a validator would: refused ones leave no trace. */
+function hold(state: Carry, taken: Hold, updateId: string): Carry {
+  const run = toHeldRun(state);
+  if (judgeHold(run, taken) !== null) return state;
+  const { holds, limits } = applyHold(run, taken, { nowMs: 1_000_000, updateId });
+  return { ...state, holds, facts: { ...state.facts, limits } };
+}
+
 function expectWithin({ spent, facts: { limits } }: Carry): void {
   if (limits.maxTokens !== null) expect(spent.inputTokens + spent.outputTokens).toBeLessThanOrEqual(limits.maxTokens);
   if (limits.maxCostMicroUsd !== null) expect(spent.costMicroUsd).toBeLessThanOrEqual(limits.maxCostMicroUsd);
@@ -91,44 +155,77 @@ function expectWithin({ spent, facts: { limits } }: Carry): void {
   expect(spent.turns).toBeLessThanOrEqual(limits.maxTurns);
 }
 
-/** Plays a run to its end, checking every state. */
-function play(random: Random): { end: RunEnd; state: Carry; sawFinal: boolean } {
+interface Played {
+  readonly end: RunEnd;
+  readonly state: Carry;
+  readonly sawFinal: boolean;
+  readonly ledger: Ledger;
+}
+
+/** Plays a run to its end under whatever people and crashes do to it, checking every state. */
+function play(random: Random): Played {
   let state = aRun(random);
   let sawFinal = false;
-  for (let steps = 0; steps < 1_000; steps += 1) {
+  const ledger: Ledger = { lost: [], deliveries: new Map(), tokens: 0 };
+  for (let steps = 0; steps < 2_000; steps += 1) {
+    if (random.chance(0.08)) state = hold(state, someHold(random, state), `hold-${steps}`);
     const action = decideNext(state, 1_000_000);
-    if (action.type === 'end') return { end: action.end, state, sawFinal };
-    if (action.type === 'tools') {
-      state = performTools(random, state, action.planned);
-      expectWithin(state);
-      continue;
-    }
-    const call = reserveModelCall(state, action.purpose, action.firstLive);
-    expect(checkReservations({ ...state.facts, spent: state.spent }, [call])).toBeNull();
-    expect(call.promptTokens).toBeLessThanOrEqual(state.facts.windowTokens);
-    sawFinal ||= action.purpose === 'final';
-    const applied = performModel(random, state, action);
-    state = applied.state;
+    if (action.type === 'end') return { end: action.end, state, sawFinal, ledger };
+    const next = take(random, state, { action, ledger, steps });
+    state = next.state;
     expectWithin(state);
-    if (applied.end !== null) return { end: applied.end, state, sawFinal };
+    if (action.type === 'model') sawFinal ||= action.purpose === 'final';
+    if (next.end !== null) return { end: next.end, state, sawFinal, ledger };
   }
   throw new Error('the run never ended');
 }
 
-describe('any run whose calls use no more than was reserved', () => {
-  it('3,000 random runs: no limit is ever exceeded, and each ends with a true reason', () => {
+function take(
+  random: Random,
+  state: Carry,
+  { action, ledger, steps }: { action: Exclude<Action, { type: 'end' }>; ledger: Ledger; steps: number },
+): { readonly state: Carry; readonly end: RunEnd | null } {
+  if (action.type === 'tools') return { state: performTools(random, state, action.planned), end: null };
+  if (action.type === 'message')
+    return { state: applyMessage(state, { recordDigest: aDigest, tokens: action.message.tokens }), end: null };
+  if (action.type === 'wait') {
+    const paused: Carry = { ...state, holds: { ...state.holds, paused: action.pause } };
+    const way = action.pause.cause === 'person' ? ('resume' as const) : ('finalize' as const);
+    return { state: hold(paused, { type: way, by: 'ann', why: '' }, `wait-${steps}`), end: null };
+  }
+  const call = reserveModelCall(state, action.purpose, action.firstLive);
+  expect(checkReservations({ ...state.facts, spent: state.spent }, [call])).toBeNull();
+  expect(call.promptTokens).toBeLessThanOrEqual(state.facts.windowTokens);
+  if (random.chance(0.01)) return { state: applyGivenUp(state, aDigest), end: null };
+  deliver(random, ledger, { state, action });
+  const before = state.spent.inputTokens + state.spent.outputTokens;
+  const applied = performModel(random, state, action);
+  ledger.tokens += applied.state.spent.inputTokens + applied.state.spent.outputTokens - before;
+  return applied;
+}
+
+describe('any run whose calls use no more than was reserved, held and crashed at will', () => {
+  it('4,000 random runs: no limit is ever exceeded, and each ends with a true reason', () => {
     const ends = new Map<string, number>();
-    for (let seed = 1; seed <= 3_000; seed += 1) {
-      const { end, sawFinal } = play(createRandom(seed));
+    let lost = 0;
+    for (let seed = 1; seed <= 4_000; seed += 1) {
+      const { end, sawFinal, ledger } = play(createRandom(seed));
       ends.set(end.outcome, (ends.get(end.outcome) ?? 0) + 1);
       const spoke = end.outcome === 'answered' || end.outcome === 'abstained';
       expect(spoke && !sawFinal).toBe(false);
       expect(end.outcome === 'budget_exhausted' && end.limitHit === null).toBe(false);
       expect(end.outcome === 'failed').toBe(end.stopReason === 'error');
+      // What was spent beyond the records is that of attempts which a crash cut off, and each of them is listed by its slot.
+      const listed = [...ledger.deliveries].flatMap(([seq, delivery]) =>
+        Array.from({ length: delivery - 1 }, () => seq),
+      );
+      expect(listed).toEqual(ledger.lost.map(({ seq }) => seq));
+      lost += ledger.lost.length;
     }
     // The runs reach every kind of end, or this test shows nothing.
     for (const outcome of ['answered', 'abstained', 'budget_exhausted', 'failed']) {
       expect(ends.get(outcome) ?? 0).toBeGreaterThan(50);
     }
+    expect(lost).toBeGreaterThan(1_000);
   });
 });

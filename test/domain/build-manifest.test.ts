@@ -38,6 +38,8 @@ describe('a manifest', () => {
       },
     ],
     ['stand-in', { standIn: true }],
+    ['budget', { limits: someLimits({ maxTurns: 3 }) }],
+    ['limit of the profile', { profile: aProfile({ limits: someLimits({ maxTurns: 3 }) }) }],
   ])('another %s: the same task, another manifest', (_, change) => {
     expect(aManifest(change).taskDigest).toBe(aManifest().taskDigest);
     expect(digestManifest(aManifest(change))).not.toBe(digestManifest(aManifest()));
@@ -45,7 +47,6 @@ describe('a manifest', () => {
 
   it.each([
     ['question', { question: 'Another?' }],
-    ['limit', { profile: aProfile({ limits: someLimits({ maxTurns: 3 }) }) }],
     ['retention', { profile: aProfile({ retention: { keep: 1 } }) }],
     ['tool list', { profile: aProfile({ tools: ['echo'] }) }],
     ['tool description', { tools: [...builtInTools(), { ...echoTool, description: 'Another.' }] }],

@@ -11,6 +11,7 @@ function largest(): Carry {
   const pending = {
     modelSeq: 9_999,
     modelRecordDigest: aDigest,
+    doneTokens: 0,
     calls: Array.from({ length: maxCallsPerMessage + 1 }, () => call),
   };
   return aCarry(

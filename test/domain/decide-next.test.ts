@@ -7,7 +7,12 @@ import { aCarry, aDigest, aToolReceipt, someLimits } from '../support/facts.ts';
 
 const now = 1_000_000;
 const prices = { inputMicroUsdPerMillion: 1_000_000, cachedMicroUsdPerMillion: 0, outputMicroUsdPerMillion: 1_000_000 };
-const pending = (...calls: PendingCalls['calls']): PendingCalls => ({ modelSeq: 0, modelRecordDigest: aDigest, calls });
+const pending = (...calls: PendingCalls['calls']): PendingCalls => ({
+  modelSeq: 0,
+  modelRecordDigest: aDigest,
+  calls,
+  doneTokens: 0,
+});
 const echo = (callIndex: number) => ({ tool: 'echo', pool: 'tools' as const, callIndex });
 const scrape = (callIndex: number) => ({ tool: 'scrape_and_extract_info', pool: 'web' as const, callIndex });
 

@@ -45,7 +45,7 @@ const aRun: HistoryFact[] = [
   completed(20, { recordDigest: 'd' }),
   { type: 'continued', atMs },
   { type: 'started', atMs, continued: true },
-  { type: 'update-accepted', atMs, name: 'steer' },
+  { type: 'update-accepted', input: undefined, atMs, name: 'steer' },
   { type: 'cancel-requested', atMs },
   ended({ how: 'cancelled' }),
 ];

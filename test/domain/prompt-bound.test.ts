@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { mcpXml } from '../../domain/dialects/mcp-xml.ts';
 import { boundPrompt, reserveModelCall, viewOf } from '../../domain/prompt-bound.ts';
-import { renderPrompt } from '../../domain/render.ts';
+import { type HistoryItem, renderPrompt } from '../../domain/render.ts';
 import { estimateTokens } from '../../domain/tokens.ts';
 import { createRandom } from '../support/random.ts';
 import { aCarry } from '../support/facts.ts';
@@ -46,11 +46,11 @@ describe('the bound of a prompt', () => {
       );
       const purpose = random.pick(['turn', 'final'] as const);
       const firstLive = viewOf(state, purpose);
-      const turns = texts.map((turn, index) => ({
-        ...turn,
-        observations: index < firstLive ? null : turn.observations,
-      }));
-      const messages = renderPrompt({ ...parts, turns, purpose }, mcpXml);
+      const items = texts.flatMap(({ reply, observations }, index): HistoryItem[] => [
+        { type: 'reply', text: reply },
+        { type: 'observations', texts: index < firstLive ? null : observations },
+      ]);
+      const messages = renderPrompt({ ...parts, items, purpose }, mcpXml);
       const frames = 8 * messages.length;
       expect(boundPrompt(state, purpose)).toBeGreaterThanOrEqual(
         sum(messages.map((message) => message.content)) + frames,

@@ -1,21 +1,25 @@
 import { describe, expect, it } from 'vitest';
 import { mcpXml } from '../../domain/dialects/mcp-xml.ts';
 import type { Message } from '../../domain/dialects/dialect.ts';
-import { renderPrompt, type RenderedTurn } from '../../domain/render.ts';
+import { type HistoryItem, renderPrompt } from '../../domain/render.ts';
 import { firstLiveObservation } from '../../domain/retention.ts';
 
 const base = { systemPrompt: 'Rules.', question: 'How tall?' };
 
-const prompt = (turns: readonly RenderedTurn[], purpose: 'turn' | 'final' = 'turn') =>
-  renderPrompt({ ...base, turns, purpose }, mcpXml);
+const prompt = (items: readonly HistoryItem[], purpose: 'turn' | 'final' = 'turn') =>
+  renderPrompt({ ...base, items, purpose }, mcpXml);
+
+const reply = (text: string): HistoryItem => ({ type: 'reply', text });
+const observations = (...texts: string[]): HistoryItem => ({ type: 'observations', texts });
+const masked: HistoryItem = { type: 'observations', texts: null };
 
 /** Turns of a run so far, masked as retention with `keep` says. */
-function turnsOf(count: number, keep: number, slots = 0): RenderedTurn[] {
+function turnsOf(count: number, keep: number, slots = 0): HistoryItem[] {
   const first = firstLiveObservation(count, keep, slots);
-  return Array.from({ length: count }, (_, index) => ({
-    reply: `reply ${index}`,
-    observations: index < first ? null : [`observation ${index}a`, `observation ${index}b`],
-  }));
+  return Array.from({ length: count }, (_, index) => [
+    reply(`reply ${index}`),
+    index < first ? masked : observations(`observation ${index}a`, `observation ${index}b`),
+  ]).flat();
 }
 
 const isMasked = (message: Message | undefined) => message?.content === mcpXml.omitted;
@@ -29,12 +33,7 @@ describe('a prompt', () => {
   });
 
   it('turns: replies and observations in turn, several observations joined', () => {
-    expect(
-      prompt([
-        { reply: 'a', observations: ['1', '2'] },
-        { reply: 'b', observations: null },
-      ]).slice(2),
-    ).toEqual([
+    expect(prompt([reply('a'), observations('1', '2'), reply('b'), masked]).slice(2)).toEqual([
       { role: 'assistant', content: 'a' },
       { role: 'user', content: '1\n2' },
       { role: 'assistant', content: 'b' },
@@ -42,8 +41,16 @@ describe('a prompt', () => {
     ]);
   });
 
+  it('a person’s message: a user message where it was said', () => {
+    const said = prompt([reply('a'), observations('1'), { type: 'message', text: 'Look at the north.' }]);
+    expect(said.slice(-2)).toEqual([
+      { role: 'user', content: '1' },
+      { role: 'user', content: 'Look at the north.' },
+    ]);
+  });
+
   it('a reply without calls, then the final request: no empty message between', () => {
-    const messages = prompt([{ reply: 'done', observations: [] }], 'final');
+    const messages = prompt([reply('done')], 'final');
     expect(messages.slice(2)).toEqual([
       { role: 'assistant', content: 'done' },
       { role: 'user', content: mcpXml.finalPrompt('How tall?') },

@@ -2,7 +2,9 @@ import { buildManifest } from '../../domain/build-manifest.ts';
 import { type Limits, nothingSpent } from '../../domain/budget.ts';
 import { type Carry, carrySchema } from '../../domain/carry.ts';
 import { digestText } from '../../domain/digest.ts';
+import { noHolds } from '../../domain/holds.ts';
 import type { RunManifest } from '../../domain/manifest.ts';
+import type { RunOutcome } from '../../domain/outcome.ts';
 import { mirothinkerV1, type Profile } from '../../domain/profile.ts';
 import type { ModelReceipt, ToolReceipt } from '../../domain/receipt.ts';
 import type { StepRecord } from '../../domain/record.ts';
@@ -58,6 +60,33 @@ export function aManifest(change: ManifestChange = {}): RunManifest {
   });
 }
 
+/** A run that was answered. */
+export function anOutcome(change: Partial<RunOutcome> = {}): RunOutcome {
+  return {
+    schemaVersion: 1,
+    tenant: 'default',
+    runId: aRunId,
+    outcome: 'answered',
+    stopReason: 'answered',
+    limitHit: null,
+    failure: null,
+    answer: '5',
+    report: 'It is \\boxed{5}',
+    sources: [],
+    effects: [],
+    extraAttempts: 0,
+    spent: nothingSpent(null),
+    limits: someLimits(),
+    costMicroUsd: null,
+    steps: 1,
+    head: aDigest,
+    trajectoryDigest: aDigest,
+    startedAtMs: 0,
+    endedAtMs: Date.parse('2026-03-01T23:59:59.999Z'),
+    ...change,
+  };
+}
+
 export function aCarry(change: Partial<Carry> = {}, facts: Partial<Carry['facts']> = {}): Carry {
   const carry: Carry = {
     schemaVersion: 1,
@@ -69,6 +98,7 @@ export function aCarry(change: Partial<Carry> = {}, facts: Partial<Carry['facts'
       profile: 'mirothinker-v1.0',
       question: 'Which lighthouse is the tallest?',
       limits: someLimits(),
+      onStepFailure: 'observe',
       prices: null,
       keep: 5,
       windowTokens: 262_144,
@@ -89,6 +119,7 @@ export function aCarry(change: Partial<Carry> = {}, facts: Partial<Carry['facts'
     observationTokens: [],
     rejectedInRow: 0,
     usesSandbox: false,
+    holds: noHolds,
     pending: null,
     finalizing: null,
     ...change,
@@ -141,8 +172,9 @@ export function aModelRecord(change: Partial<StepRecord> = {}): StepRecord {
     startedAtMs: 1_000,
     endedAtMs: 2_000,
     delivery: 1,
-    model: { purpose: 'turn', firstLive: 0, promptDigest: aDigest, stop: 'calls', model: 'a-model' },
+    model: { purpose: 'turn', firstLive: 0, promptDigest: aDigest, stop: 'calls', model: 'a-model', head: aDigest },
     tool: null,
+    hold: null,
     ...change,
   };
 }

@@ -28,8 +28,8 @@ type Scenario = Parameters<typeof createScriptedMind>[0];
 export type Surroundings = Awaited<ReturnType<typeof openSurroundings>>;
 
 /** Starts model, corpus and tool servers; several houses may share them. */
-export async function openSurroundings(scenario: Scenario) {
-  const model = await startModelServer({ mode: createScriptedMind(scenario) });
+export async function openSurroundings(scenario: Scenario, options: { readonly logBodies?: boolean } = {}) {
+  const model = await startModelServer({ mode: createScriptedMind(scenario), logBodies: options.logBodies ?? false });
   const corpus = await startCorpusServer({ pagesFile: join(demoCorpusFolder, 'pages.jsonl') });
   const tools = await startToolServer({});
   return {
@@ -53,7 +53,11 @@ function toolsFile(toolServerUrl: string): string {
     url: `${toolServerUrl}/tools/${name}`,
   });
   return stringify({
-    tools: [tool('echo', 'read'), tool('slow', 'read'), tool('fail', 'read'), tool('bench', 'read')],
+    tools: [
+      ...['echo', 'slow', 'fail', 'bench'].map((name) => tool(name, 'read')),
+      tool('keyed', 'keyed'),
+      tool('unkeyed', 'unkeyed'),
+    ],
   });
 }
 
@@ -87,7 +91,7 @@ export interface Submitted {
   readonly outcome: () => Promise<RunOutcome>;
 }
 
-const testTools = ['echo', 'slow', 'fail', 'bench'];
+const testTools = ['echo', 'slow', 'fail', 'bench', 'keyed', 'unkeyed'];
 
 /** Opens a house; `close` ends its runs and processes and removes its folder. */
 export async function openHouse(options: HouseOptions): Promise<House> {
@@ -119,7 +123,6 @@ export async function openHouse(options: HouseOptions): Promise<House> {
   const groups = options.processes ?? poolNames.map((name) => [name]);
   const processes = await Promise.all(groups.map((pools) => startPool(pools, env)));
   const catalog = loadCatalog(config);
-  const submitted: WorkflowHandle[] = [];
 
   const submit: House['submit'] = async (question, change = (profile) => profile) => {
     const base = catalog.profiles.get('mirothinker-v1.0');
@@ -135,7 +138,6 @@ export async function openHouse(options: HouseOptions): Promise<House> {
       args: [{ ...run, manifestDigest, queuePrefix, carry: null }],
       workflowTaskTimeout: '5s',
     });
-    submitted.push(handle);
     return { run, handle, outcome: () => readOutcome(storage, run, handle) };
   };
 
@@ -152,13 +154,24 @@ export async function openHouse(options: HouseOptions): Promise<House> {
       return found;
     },
     close: async () => {
-      await Promise.all(submitted.map((handle) => handle.terminate('the test ended').catch(() => {})));
+      await endWorkflows(client, queuePrefix);
       await Promise.all(processes.map((pool) => pool.stop()));
       await client.connection.close();
       await rm(directory, { recursive: true, force: true });
       await rm(env['LONGHAUL_SANDBOX_DIR'] ?? directory, { recursive: true, force: true });
     },
   };
+}
+
+/** Ends every workflow of this house: runs, their forks, and the archiving of those that had just ended. */
+async function endWorkflows(client: Client, queuePrefix: string): Promise<void> {
+  const query = `TaskQueue = '${toTaskQueue(queuePrefix, 'orchestrator')}' AND ExecutionStatus = 'Running'`;
+  for await (const { workflowId, runId } of client.workflow.list({ query })) {
+    await client.workflow
+      .getHandle(workflowId, runId)
+      .terminate('the test ended')
+      .catch(() => {});
+  }
 }
 
 async function readOutcome(storage: Storage, run: RunRef, handle: WorkflowHandle): Promise<RunOutcome> {

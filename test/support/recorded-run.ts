@@ -5,6 +5,7 @@ import { digestManifest, type RunManifest } from '../../domain/manifest.ts';
 import { extendHead, type StepRecord } from '../../domain/record.ts';
 import type { ToolCall } from '../../domain/tools.ts';
 import { aModelRecord, echoTool } from './facts.ts';
+import { putRecord } from './store.ts';
 
 /** A turn of a recorded run: what was said, and what its calls returned. */
 export interface RecordedTurn {
@@ -41,14 +42,14 @@ export async function recordRun(
     const seq = heads.length - 1;
     const { contents: _contents, ...record } = aModelRecord({ runId: manifest.runId, seq, ...change });
     const requestDigest = digestFields([String(seq)]);
-    const { step } = await trajectory.putStep({ ...manifest, seq }, { record: { ...record, requestDigest }, contents });
+    const step = await putRecord(trajectory, { ...manifest, seq }, { record: { ...record, requestDigest }, contents });
     heads.push(extendHead(heads[seq] ?? '', step.digest));
     return seq;
   };
   for (const { reply, stop = 'calls', observations = [], calls } of turns) {
     const asked = calls ?? observations.map((text) => echoCall({ text }));
     const modelSeq = await put(
-      { model: { ...model, stop } },
+      { model: { ...model, stop, head: heads.at(-1) ?? '' } },
       { reply, ...(asked.length === 0 ? {} : { calls: JSON.stringify(asked) }) },
     );
     for (const [callIndex, observation] of observations.entries()) {

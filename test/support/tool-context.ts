@@ -9,6 +9,7 @@ export function aToolContext(change: Partial<ToolContext> = {}): ToolContext {
     seq: 1,
     stepKey: 'key-1',
     signal: new AbortController().signal,
+    begin: () => {},
     manifest: aManifest(),
     around: {
       modelSeq: 0,

@@ -277,8 +277,8 @@ describe('a worker that is told to stop', () => {
     await open(loop(1, [{ ...slow, arguments: { ms: 6_000 } }]), { LONGHAUL_DRAIN_MS: '500' });
     const submitted = await house.submit('Go on.');
     await waitFor('the slow tool', async () => (surroundings.tools.requests().length > 0 ? true : null));
-    const second = await startPool(poolNames, house.env);
     await house.processOf('tools').stop();
+    const second = await startPool(poolNames, house.env);
     expect(await submitted.outcome()).toMatchObject({ outcome: 'answered', steps: 4 });
     await second.stop();
     expect(surroundings.tools.requests()).toHaveLength(2);

@@ -10,11 +10,11 @@ import { createToolActivities } from '../../activities/steps/tool-step.ts';
 import { AppError } from '../../domain/errors.ts';
 import { type RunRef, toWorkflowId } from '../../domain/ids.ts';
 import { systemClock } from '../compose/clock.ts';
-import type { Pool, PoolContext } from './pool.ts';
+import { type Pool, type PoolContext, toStepPorts } from './pool.ts';
 
 /** Code of models, boxed. Refuses to exist on a host where the box does not hold. */
 export async function createSandboxPool(context: PoolContext): Promise<Pool> {
-  const { config, storage, history, logger } = context;
+  const { config, logger, storage } = context;
   if (config.sandboxDirectory === null)
     throw new AppError('Config.Invalid', { what: 'LONGHAUL_SANDBOX_DIR is missing' });
   const driver = createBubblewrapDriver({ directory: config.sandboxDirectory });
@@ -35,7 +35,7 @@ export async function createSandboxPool(context: PoolContext): Promise<Pool> {
     onError: ({ run, error }) => logger.warn({ runId: run?.runId, err: error }, 'a sandbox could not be checked'),
   });
   const handlers = createSandboxTools(sandbox);
-  const ports = { trajectory: storage.trajectory, history, clock: systemClock, handlers };
+  const ports = { ...toStepPorts(context), handlers };
   return {
     activities: { ...createToolActivities(ports), ...createSandboxActivities(sandbox) },
     begin: reaper.start,

@@ -9,9 +9,8 @@ import { createPageParser } from '../../activities/web/adapters/page-parser.ts';
 import { createExtractiveReader } from '../../activities/web/adapters/reader-extractive.ts';
 import type { ReaderPort, SearchPort } from '../../activities/web/ports.ts';
 import { AppError } from '../../domain/errors.ts';
-import { systemClock } from '../compose/clock.ts';
 import type { WorkerConfig } from '../compose/config.ts';
-import type { Pool, PoolContext } from './pool.ts';
+import { type Pool, type PoolContext, toStepPorts } from './pool.ts';
 
 const userAgent =
   'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0 Safari/537.36 Longhaul/0.1';
@@ -44,7 +43,8 @@ async function createReader(config: WorkerConfig): Promise<(model: string) => Re
 }
 
 /** Search, and pages read. */
-export async function createWebPool({ config, storage, history, logger }: PoolContext): Promise<Pool> {
+export async function createWebPool(context: PoolContext): Promise<Pool> {
+  const { config, logger } = context;
   if (config.fetchAllow.length > 0)
     logger.info({ allowed: config.fetchAllow }, 'pages may also be fetched from these addresses');
   const guard = createAddressGuard({ allow: config.fetchAllow });
@@ -52,7 +52,7 @@ export async function createWebPool({ config, storage, history, logger }: PoolCo
   const pages = createPageReader({ guard, userAgent, parser });
   const search = await createSearch(config);
   const handlers = createWebTools({ search, pages, readerFor: await createReader(config) });
-  const ports = { trajectory: storage.trajectory, history, clock: systemClock, handlers };
+  const ports = { ...toStepPorts(context), handlers };
   return {
     activities: createToolActivities(ports),
     begin: () => {},

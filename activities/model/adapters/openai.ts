@@ -107,6 +107,24 @@ function toBody(request: ChatRequest): OpenAI.Chat.Completions.ChatCompletionCre
   };
 }
 
+/** Lets a request leave only when `begin` allows it: the last thing that happens in this process before it does. */
+function createGate(begin: () => void) {
+  let refusal: unknown = null;
+  return {
+    fetch: (async (url, init) => {
+      try {
+        begin();
+      } catch (error) {
+        refusal = error;
+        throw error;
+      }
+      return await fetch(url, init);
+    }) satisfies typeof fetch,
+    /** What `begin` threw, which the client hides in an error of its own; null when it allowed the request. */
+    refusal: () => refusal,
+  };
+}
+
 /** A chat port over any OpenAI-compatible server. The client must have `maxRetries: 0`: the engine owns retries. */
 export function createOpenAiChat(options: { readonly client: OpenAI; readonly limits?: StreamLimits }): ChatPort {
   const limits = options.limits ?? defaultStreamLimits;
@@ -114,8 +132,10 @@ export function createOpenAiChat(options: { readonly client: OpenAI; readonly li
     complete: async (request, signal) => {
       const silence = createSilenceLimit(signal, limits);
       const reply = new ReplyBuilder();
+      const gate = createGate(request.begin);
       try {
-        const stream = await options.client.chat.completions.create(toBody(request), {
+        const client = options.client.withOptions({ fetch: gate.fetch });
+        const stream = await client.chat.completions.create(toBody(request), {
           signal: silence.signal,
           headers: { 'Idempotency-Key': request.stepKey, 'x-upstream-session-id': request.sessionId },
         });
@@ -128,6 +148,7 @@ export function createOpenAiChat(options: { readonly client: OpenAI; readonly li
         return reply.build(request.model.name);
       } catch (error) {
         if (signal.aborted) throw error;
+        if (gate.refusal() !== null) throw gate.refusal();
         if (silence.isReached()) {
           throw new AppError('Model.Timeout', {
             what: `no byte for ${limits.idleMs / 1_000} s (${limits.firstTokenMs / 1_000} s for the first one)`,

@@ -29,6 +29,7 @@ export function createHttpTool(tool: HttpTool): ToolHandler {
     let response: Response;
     let body: string;
     try {
+      context.begin();
       response = await fetch(tool.url, {
         method: 'POST',
         headers: { 'content-type': 'application/json', 'idempotency-key': context.stepKey },
@@ -81,5 +82,23 @@ function toToolFailure(tool: HttpTool, error: unknown): AppError {
   if (error instanceof Error && error.name === 'TimeoutError') {
     return new AppError('Tool.Timeout', { what: `${tool.name} did not answer within ${tool.timeoutMs / 1_000} s` });
   }
-  return new AppError('Tool.Unavailable', { what: `${tool.name} cannot be reached`, cause: error });
+  return new AppError('Tool.Unavailable', {
+    what: `${tool.name} cannot be reached`,
+    unsent: isUnsent(error),
+    cause: error,
+  });
+}
+
+/** No connection was made, so nothing was sent. */
+const connectCodes: ReadonlySet<unknown> = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+]);
+
+function isUnsent(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : null;
+  return typeof cause === 'object' && cause !== null && 'code' in cause && connectCodes.has(cause.code);
 }

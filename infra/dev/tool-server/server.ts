@@ -22,6 +22,8 @@ export interface ToolServer {
   readonly url: string;
   readonly port: number;
   readonly requests: () => readonly ToolRequestLog[];
+  /** How often each call took effect in the world, by its step key: `keyed` deduplicates, `unkeyed` does not. */
+  readonly effects: () => ReadonlyMap<string, number>;
   readonly close: () => Promise<void>;
 }
 
@@ -35,21 +37,41 @@ interface ToolAnswer {
   readonly body: { readonly content: string } | { readonly error: string };
 }
 
-type Behaviour = (values: Record<string, unknown>, signal: AbortSignal) => ToolAnswer | Promise<ToolAnswer>;
+/** A call, and the world that it may change. */
+interface Call {
+  readonly signal: AbortSignal;
+  readonly stepKey: string;
+  readonly effects: Map<string, number>;
+}
+
+type Behaviour = (values: Record<string, unknown>, call: Call) => ToolAnswer | Promise<ToolAnswer>;
 
 const said = (content: string): ToolAnswer => ({ status: 200, body: { content } });
+
+const effectSchema = z.object({ ms: z.coerce.number().min(0).max(600_000).default(0) });
+
+/** Takes effect first and answers later, so that a caller may die in between. */
+async function takeEffect(values: Record<string, unknown>, { effects, stepKey }: Call, isKeyed: boolean) {
+  const { ms } = effectSchema.parse(values);
+  const before = effects.get(stepKey) ?? 0;
+  if (!isKeyed || before === 0) effects.set(stepKey, before + 1);
+  await sleep(ms);
+  return said(`took effect ${effects.get(stepKey) ?? 0} times`);
+}
 
 const behaviours: ReadonlyMap<string, Behaviour> = new Map<string, Behaviour>([
   ['echo', (values) => said(JSON.stringify(values))],
   ['bench', (values) => said(text(w600.toolSeed + benchSchema.parse(values).i, w600.toolBytes))],
   [
     'slow',
-    async (values, signal) => {
+    async (values, { signal }) => {
       const { ms } = slowSchema.parse(values);
       await sleep(ms, undefined, { signal });
       return said(`waited ${ms} ms`);
     },
   ],
+  ['keyed', (values, call) => takeEffect(values, call, true)],
+  ['unkeyed', (values, call) => takeEffect(values, call, false)],
   [
     'fail',
     (values) => {
@@ -59,33 +81,35 @@ const behaviours: ReadonlyMap<string, Behaviour> = new Map<string, Behaviour>([
   ],
 ]);
 
-async function answer(tool: string, bytes: Buffer, signal: AbortSignal): Promise<ToolAnswer> {
+async function answer(tool: string, bytes: Buffer, call: Call): Promise<ToolAnswer> {
   const behaviour = behaviours.get(tool);
   if (behaviour === undefined) return { status: 404, body: { error: `no tool ${tool}` } };
   try {
     const body = bodySchema.parse(JSON.parse(bytes.toString('utf8')));
-    return await behaviour(body.arguments, signal);
+    return await behaviour(body.arguments, call);
   } catch (error) {
     const reason = error instanceof z.ZodError ? z.prettifyError(error) : String(error);
     return { status: 400, body: { error: `bad arguments: ${reason}` } };
   }
 }
 
-function createHandler(log: RequestLog<ToolFacts>) {
+function createHandler(log: RequestLog<ToolFacts>, effects: Map<string, number>) {
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const path = new URL(request.url ?? '/', 'http://tools').pathname;
     if (request.method === 'GET' && path === '/log') return sendJson(response, 200, log.entries());
+    if (request.method === 'GET' && path === '/effects') return sendJson(response, 200, Object.fromEntries(effects));
     const tool = /^\/tools\/([^/]+)$/u.exec(path)?.[1];
     if (request.method !== 'POST' || tool === undefined) return sendJson(response, 404, { error: `no route ${path}` });
     const signal = clientSignal(response);
     const { bytes } = await readBody(request);
+    const stepKey = headerOf(request, 'idempotency-key');
     const index = log.begin({
       tool,
-      stepKey: headerOf(request, 'idempotency-key'),
+      stepKey,
       digest: createHash('sha256').update(bytes).digest('hex'),
       bodyBytes: bytes.length,
     });
-    const { status, body } = await answer(tool, bytes, signal);
+    const { status, body } = await answer(tool, bytes, { signal, effects, stepKey: stepKey ?? '' });
     if (signal.aborted) return log.end(index, { status, outcome: 'aborted' });
     response.once('close', () => log.end(index, { status, outcome: 'aborted' }));
     response.once('finish', () => log.end(index, { status, outcome: 'complete' }));
@@ -93,16 +117,21 @@ function createHandler(log: RequestLog<ToolFacts>) {
   };
 }
 
-/** Starts the tool server: `echo`, `bench` (W600), `slow` and `fail`, with a log of every request. */
+/**
+ * Starts the tool server: `echo`, `bench` (W600), `slow`, `fail`, and two with an effect, `keyed` and `unkeyed`; with a log of every
+ * request.
+ */
 export async function startToolServer(
   options: { readonly port?: number; readonly logFile?: string } = {},
 ): Promise<ToolServer> {
   const log = createRequestLog<ToolFacts>(options.logFile);
-  const server = await startHttpServer({ port: options.port, handle: createHandler(log) });
+  const effects = new Map<string, number>();
+  const server = await startHttpServer({ port: options.port, handle: createHandler(log, effects) });
   return {
     url: `http://${server.host}:${server.port}`,
     port: server.port,
     requests: log.entries,
+    effects: () => effects,
     close: async () => {
       await server.close();
       log.close();

@@ -19,6 +19,7 @@ export const searchAttributes = {
   LonghaulTenant: 'Keyword',
   LonghaulProfile: 'Keyword',
   LonghaulOutcome: 'Keyword',
+  LonghaulWaitingFor: 'Keyword',
   LonghaulCostMicroUsd: 'Int',
 } as const;
 

@@ -5,6 +5,7 @@ import { readRetryAfterMs } from '../../../activities/model/adapters/openai-erro
 import { createScriptedMind } from '../../../infra/dev/model-server/scripted.ts';
 import { startModelServer } from '../../../infra/dev/model-server/server.ts';
 import { findFreePort } from '../../../infra/dev/ports.ts';
+import { AppError } from '../../../domain/errors.ts';
 import { mirothinkerV1 } from '../../../domain/profile.ts';
 import { failureOf, startServer } from '../web/local-server.ts';
 
@@ -23,6 +24,7 @@ const request = {
   ],
   stepKey: 'key-1',
   sessionId: 'session-1',
+  begin: () => {},
 };
 const signal = new AbortController().signal;
 const aChunk = { id: '1', object: 'chat.completion.chunk', created: 1, model: 'm' };
@@ -64,6 +66,17 @@ describe('a model call over HTTP', () => {
         top_p: 0.95,
         repetition_penalty: 1.05,
       });
+    });
+  });
+
+  it('not allowed to begin: nothing is sent, and what forbade it is thrown', async () => {
+    const fenced = new AppError('Ledger.Fenced', { what: 'frozen' });
+    const begin = () => {
+      throw fenced;
+    };
+    await withScenario({ replies: [{ text: 'x' }] }, async (chat, server) => {
+      await expect(chat.complete({ ...request, begin }, signal)).rejects.toBe(fenced);
+      expect(server.requests()).toEqual([]);
     });
   });
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createRunActivities } from '../../../activities/runs/activities.ts';
+import type { RunPorts } from '../../../activities/runs/ports.ts';
 import type { CloseStepInput, FinishRunInput } from '../../../activities/runs/contract.ts';
 import { nothingSpent } from '../../../domain/budget.ts';
 import { runFactsSchema } from '../../../domain/carry.ts';
@@ -8,16 +9,22 @@ import { extendHead, trajectoryRoot } from '../../../domain/record.ts';
 import { maxCallsPerMessage, type ToolCall } from '../../../domain/tools.ts';
 import { toModelReceipt } from '../../../activities/steps/receipts.ts';
 import { anAttempt } from '../../support/activity.ts';
-import { aDigest, aManifest, aProfile, aRunId } from '../../support/facts.ts';
+import { aDigest, aManifest, aProfile, aRunId, someLimits } from '../../support/facts.ts';
 import { echoCall, type RecordedTurn, recordRun } from '../../support/recorded-run.ts';
-import { aDraft, openMemoryStorage } from '../../support/store.ts';
+import { aDraft, aHolder, aStillClock, openMemoryStorage, putRecord } from '../../support/store.ts';
 
 const run = { tenant: 'default', runId: aRunId };
+
+/** The ports of the activities over a store; `archived` has the runs that were handed over. */
+function aRunHouse(storage: ReturnType<typeof openMemoryStorage>, archived: string[] = []): RunPorts {
+  const clock = { ...aStillClock(), now: () => 7_000 };
+  return { ...storage, clock, holder: aHolder(), startArchive: async ({ runId }) => void archived.push(runId) };
+}
 
 async function open(turns: readonly RecordedTurn[] = []) {
   const storage = openMemoryStorage();
   const recorded = await recordRun(storage.trajectory, aManifest(), turns);
-  return { ...storage, ...recorded, activities: createRunActivities({ ...storage, now: () => 7_000 }) };
+  return { ...storage, ...recorded, activities: createRunActivities(aRunHouse(storage)) };
 }
 
 describe('opening a run', () => {
@@ -39,7 +46,7 @@ describe('opening a run', () => {
     const storage = openMemoryStorage();
     const manifest = aManifest({ profile: aProfile({ tools: ['echo'] }) });
     const manifestDigest = await storage.trajectory.putManifest(manifest);
-    const { openRun } = createRunActivities({ ...storage, now: () => 0 });
+    const { openRun } = createRunActivities(aRunHouse(storage));
     expect((await anAttempt().run(() => openRun({ ...run, manifestDigest }))).facts.readerReserve).toBeNull();
   });
 
@@ -157,6 +164,7 @@ const input = (change: Partial<FinishRunInput>): FinishRunInput => ({
   steps: 0,
   end: { outcome: 'answered', stopReason: 'answered', limitHit: null, failure: null },
   spent: nothingSpent(null),
+  limits: someLimits(),
   startedAtMs: 0,
   endedAtMs: 9_000,
   ...change,
@@ -169,18 +177,21 @@ describe('finishing a run', () => {
     const tool = { server: 's', tool: 'scrape', modelSeq: 0, callIndex: 0, source, sandbox: null };
     let last = head;
     for (const seq of [steps, steps + 1]) {
-      const put = await trajectory.putStep(
+      const put = await putRecord(
+        trajectory,
         { ...run, seq },
         { ...aDraft('', { seq, kind: 'tool', model: null, tool }), contents: { observation: 'p' } },
       );
-      last = extendHead(last, put.step.digest);
+      last = extendHead(last, put.digest);
     }
-    const model = { purpose: 'final' as const, firstLive: 0, promptDigest: aDigest, stop: 'end' as const, model: 'm' };
-    const final = await trajectory.putStep(
+    const model = { purpose: 'final' as const, firstLive: 0, promptDigest: aDigest, stop: 'end' as const };
+    const facts = { ...model, model: 'm', head: last };
+    const final = await putRecord(
+      trajectory,
       { ...run, seq: steps + 2 },
-      aDraft('It is \\boxed{5}', { seq: steps + 2, model }),
+      aDraft('It is \\boxed{5}', { seq: steps + 2, model: facts }),
     );
-    last = extendHead(last, final.step.digest);
+    last = extendHead(last, final.digest);
     const finished = await anAttempt().run(() => activities.finishRun(input({ head: last, steps: steps + 3 })));
     const outcome = await trajectory.readOutcome(run);
     expect(outcome).toMatchObject({ answer: '5', report: 'It is \\boxed{5}', sources: [source], steps: steps + 3 });

@@ -8,7 +8,7 @@ import type { ToolCall } from '../../../domain/tools.ts';
 import { anAttempt } from '../../support/activity.ts';
 import { aDigest, aManifest, aProfile, aRunId } from '../../support/facts.ts';
 import { echoCall, recordRun } from '../../support/recorded-run.ts';
-import { aStillClock, openMemoryStorage } from '../../support/store.ts';
+import { aHolder, aStillClock, openMemoryStorage } from '../../support/store.ts';
 
 const run = { tenant: 'default', runId: aRunId };
 const slot = { ...run, seq: 1 };
@@ -24,7 +24,7 @@ async function openStep(handler: ToolHandler | undefined, call: ToolCall = echoC
   await recordRun(storage.trajectory, aManifest({ profile: aProfile({ prices }) }), [{ reply: 'r', calls: [call] }]);
   const modelRecord = (await storage.trajectory.readStep({ ...run, seq: 0 }))!.digest;
   const handlers = handler === undefined ? {} : { echo: handler };
-  const { callTool } = createToolActivities({ ...storage, clock: aStillClock(), handlers });
+  const { callTool } = createToolActivities({ ...storage, clock: aStillClock(), holder: aHolder(), handlers });
   const input = { ...slot, turn: 1, tool: 'echo', modelSeq: 0, callIndex: 0, modelRecord };
   const observation = async () => {
     const step = await storage.trajectory.readStep(slot);

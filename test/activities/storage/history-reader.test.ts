@@ -5,7 +5,7 @@ import { extendHead, extendTrajectory, trajectoryRoot } from '../../../domain/re
 import { digestManifest } from '../../../domain/manifest.ts';
 import { aDigest, aManifest, anotherRunId, aRunId } from '../../support/facts.ts';
 import { recordRun, textsOf } from '../../support/recorded-run.ts';
-import { aDraft, openMemoryStorage } from '../../support/store.ts';
+import { aDraft, openMemoryStorage, putRecord } from '../../support/store.ts';
 
 const run = { tenant: 'default', runId: aRunId };
 const turns = [
@@ -111,7 +111,7 @@ describe('a run that is not as it was', () => {
     const { head, steps, heads } = await recordRun(trajectory, aManifest(), turns);
     const whole = new Map(objects.objects);
     objects.objects.delete(keys.step(run, 1));
-    const { step } = await trajectory.putStep({ ...run, seq: 1 }, aDraft('forged', { seq: 1 }));
+    const step = await putRecord(trajectory, { ...run, seq: 1 }, aDraft('forged', { seq: 1 }));
     const forgedHead = extendHead(heads[1]!, step.digest);
     await history.read(run, 2, forgedHead);
     for (const [key, bytes] of whole) objects.objects.set(key, bytes);
@@ -148,12 +148,41 @@ describe('a fork', () => {
     const manifest = { ...aManifest({ runId: anotherRunId }), parent };
     const fork = { tenant: 'default', runId: anotherRunId };
     await trajectory.putManifest(manifest);
-    const { step } = await trajectory.putStep({ ...fork, seq: 3 }, aDraft('own', { runId: anotherRunId, seq: 3 }));
-    let head = digestManifest(manifest);
-    for (const seq of [0, 1, 2]) head = extendHead(head, (await trajectory.readStep({ ...run, seq }))!.digest);
-    const read = await history.read(fork, 4, extendHead(head, step.digest));
+    const step = await putRecord(trajectory, { ...fork, seq: 3 }, aDraft('own', { runId: anotherRunId, seq: 3 }));
+    // The chain of a fork begins with its own manifest, which names the parent's chain up to the fork.
+    const read = await history.read(fork, 4, extendHead(digestManifest(manifest), step.digest));
     expect(textsOf(read.steps)).toEqual(['r0', 'o0', 'o1', 'own']);
     read.steps[0]!.text = null;
     expect(await history.textOf(fork, read.steps[0]!)).toBe('r0');
+  });
+
+  it('a record of the prefix that was changed afterwards: does not fit the chain that the fork names', async () => {
+    const { trajectory, history } = openMemoryStorage();
+    const { heads: parentHeads } = await recordRun(trajectory, aManifest(), turns);
+    const parent = { runId: aRunId, uptoSeq: 2, head: parentHeads[2]! };
+    const manifest = { ...aManifest({ runId: anotherRunId }), parent };
+    await trajectory.putManifest(manifest);
+    const fork = { tenant: 'default', runId: anotherRunId };
+    await expect(history.read(fork, 3, digestManifest(manifest))).rejects.toMatchObject({
+      type: 'Ledger.HeadMismatch',
+    });
+  });
+
+  it('of a fork: both prefixes, each read from the run that holds it', async () => {
+    const { trajectory, history } = openMemoryStorage();
+    const { heads: first } = await recordRun(trajectory, aManifest(), turns);
+    const child = { ...aManifest({ runId: anotherRunId }), parent: { runId: aRunId, uptoSeq: 2, head: first[3]! } };
+    await trajectory.putManifest(child);
+    const own = await putRecord(trajectory, { ...child, seq: 3 }, aDraft('own', { runId: anotherRunId, seq: 3 }));
+    const head = extendHead(digestManifest(child), own.digest);
+    const grandchild = {
+      ...aManifest({ runId: '01J9ZX5T3QW8RN6Y7BCDEFGHJN' }),
+      parent: { runId: anotherRunId, uptoSeq: 3, head },
+    };
+    await trajectory.putManifest(grandchild);
+    const read = await history.read(grandchild, 4, digestManifest(grandchild));
+    expect(textsOf(read.steps)).toEqual(['r0', 'o0', 'o1', 'own']);
+    expect(await history.ownerOf(grandchild, 1)).toEqual(run);
+    expect(await history.ownerOf(grandchild, 3)).toEqual({ tenant: 'default', runId: anotherRunId });
   });
 });

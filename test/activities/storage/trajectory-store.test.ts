@@ -1,36 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { compress, decompress } from '../../../activities/storage/encoding.ts';
 import { keys } from '../../../activities/storage/keys.ts';
-import type { RunOutcome } from '../../../domain/outcome.ts';
 import { digestManifest } from '../../../domain/manifest.ts';
-import { nothingSpent } from '../../../domain/budget.ts';
-import { aDigest, aManifest, anotherRunId, aRunId } from '../../support/facts.ts';
-import { aDraft, openMemoryStorage } from '../../support/store.ts';
+import { aManifest, anotherRunId, anOutcome, aRunId } from '../../support/facts.ts';
+import { aDraft, openMemoryStorage, putRecord } from '../../support/store.ts';
 
 const run = { tenant: 'default', runId: aRunId };
 const slot = { ...run, seq: 0 };
-
-function anOutcome(change: Partial<RunOutcome> = {}): RunOutcome {
-  return {
-    schemaVersion: 1,
-    ...run,
-    outcome: 'answered',
-    stopReason: 'answered',
-    limitHit: null,
-    failure: null,
-    answer: '5',
-    report: 'It is \\boxed{5}',
-    sources: [],
-    spent: nothingSpent(null),
-    costMicroUsd: null,
-    steps: 1,
-    head: aDigest,
-    trajectoryDigest: aDigest,
-    startedAtMs: 0,
-    endedAtMs: Date.parse('2026-03-01T23:59:59.999Z'),
-    ...change,
-  };
-}
 
 type Memory = ReturnType<typeof openMemoryStorage>['objects'];
 
@@ -47,8 +23,7 @@ function tamper({ objects }: Memory, key: string, change: (text: string) => stri
 describe('a record', () => {
   it('with small contents: one object, read back whole', async () => {
     const { trajectory, objects } = openMemoryStorage();
-    const { won, step } = await trajectory.putStep(slot, aDraft('a reply'));
-    expect(won).toBe(true);
+    const step = await putRecord(trajectory, slot, aDraft('a reply'));
     expect([...objects.objects.keys()]).toEqual([keys.step(slot, 0)]);
     expect(await trajectory.readStep(slot)).toEqual(step);
     expect(await trajectory.readText('default', step, 'reply')).toBe('a reply');
@@ -61,7 +36,7 @@ describe('a record', () => {
     ['few characters but many bytes', '灯'.repeat(11_000), 2],
   ])('with a content of %s: %# objects as its size says', async (_, text, count) => {
     const { trajectory, objects } = openMemoryStorage();
-    const { step } = await trajectory.putStep(slot, aDraft(text));
+    const step = await putRecord(trajectory, slot, aDraft(text));
     expect(objects.objects.size).toBe(count);
     const read = await trajectory.readStep(slot);
     expect(read?.record).toEqual(step.record);
@@ -70,7 +45,7 @@ describe('a record', () => {
 
   it('with bytes: a blob, whatever its size', async () => {
     const { trajectory, objects, blobs } = openMemoryStorage();
-    const { step } = await trajectory.putStep(slot, {
+    const step = await putRecord(trajectory, slot, {
       ...aDraft('r'),
       contents: { reply: 'r', raw: new Uint8Array([1, 2]) },
     });
@@ -89,9 +64,9 @@ describe('a record', () => {
 
   it('put twice: the first stands, the second is told of it', async () => {
     const { trajectory } = openMemoryStorage();
-    const first = await trajectory.putStep(slot, aDraft('first'));
+    const step = await putRecord(trajectory, slot, aDraft('first'));
     const second = await trajectory.putStep(slot, aDraft('second'));
-    expect(second).toEqual({ won: false, step: first.step });
+    expect(second).toEqual({ won: false, standing: { type: 'record', step } });
   });
 
   it('of twenty racing puts: one wins, all are given the same record', async () => {
@@ -100,7 +75,11 @@ describe('a record', () => {
       Array.from({ length: 20 }, (_, index) => trajectory.putStep(slot, aDraft(`${index}`))),
     );
     expect(puts.filter((put) => put.won)).toHaveLength(1);
-    expect(new Set(puts.map((put) => put.step.digest)).size).toBe(1);
+    const digests = puts.map((put) =>
+      put.won ? put.step.digest : put.standing.type === 'record' ? put.standing.step.digest : null,
+    );
+    expect(new Set(digests).size).toBe(1);
+    expect(digests[0]).not.toBeNull();
   });
 
   it('that is absent: null', async () => {
@@ -162,7 +141,7 @@ describe('what was damaged', () => {
     ],
   )('a blob that is %s: %s, naming its digest; the record can be read', async (_, type, damage) => {
     const { trajectory, objects } = openMemoryStorage();
-    const { step } = await trajectory.putStep(slot, aDraft('x'.repeat(40_000)));
+    const step = await putRecord(trajectory, slot, aDraft('x'.repeat(40_000)));
     const { digest } = step.record.contents[0]!;
     damage(objects.objects, keys.blob('default', digest));
     const read = await trajectory.readStep(slot);
