@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AppError, failures, toAppError } from '../../domain/errors.ts';
@@ -82,6 +83,7 @@ export function createSandbox(ports: ContinuityPorts): SandboxPort {
         if (next !== null) held.set(key, next);
         return result;
       }),
+    runOnce: async (ref, job, scope) => inTurn(toKey(ref), async () => runOnce(driver, ref, { job, scope })),
     destroy: async (run) => {
       for (const key of held.keys()) if (key.startsWith(`${run.tenant}/${run.runId}/`)) held.delete(key);
       await driver.destroy(run);
@@ -98,6 +100,27 @@ export function createSandbox(ports: ContinuityPorts): SandboxPort {
 
 function toKey({ tenant, runId, sandboxId }: SandboxRef): string {
   return `${tenant}/${runId}/${sandboxId}`;
+}
+
+/** Without a lease: nothing that it leaves is ever looked for. */
+async function runOnce(
+  driver: SandboxDriver,
+  ref: SandboxRef,
+  { job, scope }: { readonly job: SandboxJob; readonly scope: SandboxScope },
+): Promise<SandboxResult> {
+  const epoch = (await driver.newestEpoch(ref)) + 1;
+  const nonce = randomBytes(6).toString('hex');
+  const lease = { schemaVersion: 1, epoch, nonce, holder: '', takenAtMs: 0 } as const;
+  const { workspace } = await driver.open(ref, lease, null);
+  try {
+    const end = await workspace.run(job, scope.signal);
+    if (end.excess !== null) return toRolledBack(end, end.excess, job);
+    const { exitCode, stdout, timedOut, report } = end;
+    const stderr = addNotes(end.stderr, end.notes);
+    return { exitCode, stdout, stderr, timedOut, report, treeDigest: null, isRolledBack: false };
+  } finally {
+    await driver.discard(ref, epoch);
+  }
 }
 
 /** A sandbox that moved to another host leaves its workspace here behind. */
@@ -186,9 +209,9 @@ async function perform(
   await workspace.rest(tree.digest);
   ports.onPoint?.('at-rest');
   const stderr = addNotes(end.stderr, [...end.notes, ...(leftOut.length === 0 ? [] : [toNote(leftOut)])]);
-  const { exitCode, stdout, timedOut } = end;
+  const { exitCode, stdout, timedOut, report } = end;
   return {
-    result: { exitCode, stdout, stderr, timedOut, treeDigest: tree.digest },
+    result: { exitCode, stdout, stderr, timedOut, report, treeDigest: tree.digest, isRolledBack: false },
     next: { workspace, known: tree, steps: begun.steps + 1 },
   };
 }
@@ -196,8 +219,9 @@ async function perform(
 /** The files before are what counts; the next step makes them again. */
 function toRolledBack(end: JobEnd, excess: string, job: SandboxJob): SandboxResult {
   const note = `${excess}: the files were put back to what they were before this step`;
-  const { exitCode, stdout, timedOut } = end;
-  return { exitCode, stdout, stderr: addNotes(end.stderr, [...end.notes, note]), timedOut, treeDigest: job.before };
+  const { exitCode, stdout, timedOut, report } = end;
+  const stderr = addNotes(end.stderr, [...end.notes, note]);
+  return { exitCode, stdout, stderr, timedOut, report, treeDigest: job.before, isRolledBack: true };
 }
 
 function toNote(leftOut: readonly LeftOut[]): string {

@@ -35,6 +35,8 @@ export interface JobEnd {
   readonly excess: string | null;
   /** What the model is told beside the output. */
   readonly notes: readonly string[];
+  /** What the runner of Python code said of the run; null when it could not. */
+  readonly report: string | null;
 }
 
 /** How closely a workspace is compared with the tree that it should be. */

@@ -5,11 +5,19 @@ export interface SandboxRef extends RunRef {
   readonly sandboxId: string;
 }
 
+/** A file of the host's that a job can read. */
+export interface Attachment {
+  readonly sizeBytes: number;
+  readonly open: () => Promise<AsyncIterable<Uint8Array>>;
+}
+
 /** One thing to run inside. */
 export interface SandboxJob {
-  readonly kind: 'shell' | 'python';
-  /** The command line or the Python source. */
+  /** `put` copies the attachment to a place in the workspace. */
+  readonly kind: 'shell' | 'python' | 'put';
+  /** The command line, the Python source, or JSON of a {@link PutRequest}. */
   readonly source: string;
+  readonly attachment?: Attachment;
   /** Wall limit in milliseconds; the whole process tree is killed at its end. */
   readonly timeoutMs: number;
   /**
@@ -19,6 +27,15 @@ export interface SandboxJob {
   readonly before: string | null;
 }
 
+/** Where a file is to go. The path is absolute or from the home; it must lie in the home. */
+export interface PutRequest {
+  readonly path: string;
+  /** Its name, where the path is a folder. */
+  readonly name: string;
+  /** The path is a folder, whether it is there or not. */
+  readonly isFolder: boolean;
+}
+
 /** The files after a job, by the digest of their tree; null for no files at all. */
 export interface SandboxFiles {
   readonly treeDigest: string | null;
@@ -26,11 +43,15 @@ export interface SandboxFiles {
 
 /** How a job ended. Each stream holds at most the driver's cap, cut with a note. */
 export interface SandboxResult extends SandboxFiles {
+  /** The job left more than a workspace may hold, so its files are those before it; a note on stderr says so. */
+  readonly isRolledBack: boolean;
   /** Null when a signal ended it. */
   readonly exitCode: number | null;
   readonly stdout: string;
   readonly stderr: string;
   readonly timedOut: boolean;
+  /** What the runner of Python code said of a run, as it wrote it; null when it could not. Written by code of a model. */
+  readonly report: string | null;
 }
 
 /** What an attempt of a step brings along. */
@@ -51,6 +72,8 @@ export interface SandboxScope {
  */
 export interface SandboxPort {
   readonly run: (ref: SandboxRef, job: SandboxJob, scope: SandboxScope) => Promise<SandboxResult>;
+  /** Runs a job in a sandbox without files that is gone after it; nothing of it is stored. */
+  readonly runOnce: (ref: SandboxRef, job: SandboxJob, scope: SandboxScope) => Promise<SandboxResult>;
   readonly destroy: (run: RunRef) => Promise<void>;
   /** Runs that have a sandbox on this host. */
   readonly listRuns: () => Promise<RunRef[]>;

@@ -226,7 +226,7 @@ describe('tools', () => {
     await house.processOf('sandbox').killWorker();
     expect(await submitted.outcome()).toMatchObject({ outcome: 'answered' });
     const steps = await readRecords(house.storage.trajectory, submitted.run);
-    expect(steps[5]?.inline['observation']).toContain('stdout="one\\n"');
+    expect(steps[5]?.inline['observation']).toContain("stdout='one\\n'");
     expect(steps[3]?.record.delivery).toBeGreaterThan(1);
   });
 });

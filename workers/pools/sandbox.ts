@@ -3,8 +3,10 @@ import { createSandboxActivities, createSandboxTools } from '../../activities/sa
 import { createBubblewrapDriver } from '../../activities/sandbox/adapters/bubblewrap.ts';
 import { createSandboxReaper } from '../../activities/sandbox/adapters/sandbox-reaper.ts';
 import { isSelfTestOver, runSandboxSelfTest } from '../../activities/sandbox/adapters/sandbox-self-test.ts';
+import { createArtifactStore } from '../../activities/sandbox/artifacts.ts';
 import { createSandbox } from '../../activities/sandbox/continuity.ts';
 import { createLeaseStore } from '../../activities/sandbox/lease.ts';
+import { noIncomingFiles } from '../../activities/sandbox/tools/task-files.ts';
 import { createTreeStore } from '../../activities/sandbox/tree/tree-store.ts';
 import { createToolActivities } from '../../activities/steps/tool-step.ts';
 import { AppError } from '../../domain/errors.ts';
@@ -23,10 +25,11 @@ export async function createSandboxPool(context: PoolContext): Promise<Pool> {
     const report = await runSandboxSelfTest(driver);
     logger.info({ probes: report.probes, driver: await driver.describe() }, 'the sandbox holds');
   }
+  const trees = createTreeStore(storage);
   const sandbox = createSandbox({
     driver,
     leases: createLeaseStore(storage.objects, systemClock.now),
-    trees: createTreeStore(storage),
+    trees,
     holder: `${hostname()}:${process.pid}`,
   });
   const reaper = createSandboxReaper({
@@ -34,7 +37,14 @@ export async function createSandboxPool(context: PoolContext): Promise<Pool> {
     hasEnded: (run) => hasEnded(context, run),
     onError: ({ run, error }) => logger.warn({ runId: run?.runId, err: error }, 'a sandbox could not be checked'),
   });
-  const handlers = createSandboxTools(sandbox);
+  const artifacts = createArtifactStore(storage.objects);
+  const handlers = createSandboxTools({
+    sandbox,
+    trees,
+    artifacts,
+    bounds: driver.bounds,
+    incoming: noIncomingFiles,
+  });
   const ports = { ...toStepPorts(context), handlers };
   return {
     activities: { ...createToolActivities(ports), ...createSandboxActivities(sandbox) },

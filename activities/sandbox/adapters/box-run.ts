@@ -1,6 +1,7 @@
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import type { Attachment } from '../ports.ts';
 import { type BoxEnd, runBox } from './box-process.ts';
 import { type BoxProgram, coveredCandidates, type CoveredNames, toBoxCommand } from './bubblewrap-arguments.ts';
 import { type Host, toFilterPath } from './bubblewrap-host.ts';
@@ -20,6 +21,7 @@ export interface BoxPlace {
 export interface BoxTask {
   readonly program: BoxProgram;
   readonly source: string | Uint8Array;
+  readonly attachment?: Attachment | undefined;
   readonly timeoutMs: number;
 }
 
@@ -27,13 +29,13 @@ export interface BoxTask {
 export async function runInBox(
   host: Host,
   place: BoxPlace,
-  { program, source, timeoutMs, signal }: BoxTask & { readonly signal: AbortSignal },
+  { program, source, attachment, timeoutMs, signal }: BoxTask & { readonly signal: AbortSignal },
 ): Promise<BoxEnd & { readonly oomKills: number }> {
   const jobPath = await clearJob(place.path);
   const sourcePath = join(jobPath, 'main');
-  await writeFile(sourcePath, source, { mode: 0o444, flag: 'wx' });
-  // Explicit, because modes at creation go through the umask.
-  await chmod(sourcePath, 0o444);
+  await writeReadOnly(sourcePath, source);
+  const attachmentPath = attachment === undefined ? null : join(jobPath, 'attachment');
+  if (attachment !== undefined && attachmentPath !== null) await writeReadOnly(attachmentPath, await attachment.open());
   const owner = toOwner(host, place.path, place.uid);
   const group = (await (await host.groups())?.open(basename(place.path), host.limits)) ?? null;
   const start = {
@@ -44,6 +46,7 @@ export async function runInBox(
       uid: place.uid,
       workPath: place.workPath,
       sourcePath,
+      attachmentPath,
       etcPath: join(host.directory, '.etc'),
       cpuSeconds: Math.ceil(timeoutMs / 1_000) + 1,
       joinPaths: group?.joinPaths ?? [],
@@ -65,6 +68,12 @@ export async function runInBox(
   } finally {
     await group?.remove();
   }
+}
+
+async function writeReadOnly(path: string, content: string | Uint8Array | AsyncIterable<Uint8Array>): Promise<void> {
+  await writeFile(path, content, { mode: 0o444, flag: 'wx' });
+  // Explicit, because modes at creation go through the umask.
+  await chmod(path, 0o444);
 }
 
 /** A group has all of the box; without one, processes are told by their owner. */

@@ -5,6 +5,7 @@ const boxHome = '/home/user';
 
 /** Where the box finds what it is to run. */
 const boxSource = '/run/job/main';
+const boxAttachment = '/run/job/attachment';
 
 /** The whole environment of code inside. */
 export const boxEnvironment: Readonly<Record<string, string>> = {
@@ -13,6 +14,8 @@ export const boxEnvironment: Readonly<Record<string, string>> = {
   LANG: 'C.UTF-8',
   // Its caches hold times, so that equal runs would leave different files.
   PYTHONDONTWRITEBYTECODE: '1',
+  // Sets are shown in the same order by every attempt.
+  PYTHONHASHSEED: '0',
 };
 
 /** Files under the box's /etc that are ours; their text says nothing of the host. */
@@ -30,6 +33,8 @@ export interface BoxPlan {
   readonly uid: number | null;
   readonly workPath: string;
   readonly sourcePath: string;
+  /** A file that the job may read; null for none. */
+  readonly attachmentPath: string | null;
   readonly etcPath: string;
   readonly limits: SandboxLimits;
   readonly cpuSeconds: number;
@@ -59,7 +64,12 @@ export const coveredCandidates: CoveredNames = {
 };
 
 /** What is started in a box; each reads the box's source file. */
-export type BoxProgram = 'shell' | 'python' | 'links';
+export type BoxProgram = 'shell' | 'python' | 'put' | 'links';
+
+/** Programs of ours that run inside, by their file in this folder. */
+export const boxScripts = ['python-runner.py', 'put-file.py'] as const;
+
+const boxScriptFolder = '/run/sandbox';
 
 // Into the control groups first, given up to `--`. Then the descriptors: the worker may hold some that survive exec; only stdio,
 // bwrap's status (3) and the filter (4), which bwrap closes, go on.
@@ -73,9 +83,6 @@ exec "$@"`;
 // Process 1 of the box: first choice of the OOM killer, reaps orphans, takes everything with it when the job ends.
 const init = '{ echo 1000 >/proc/self/oom_score_adj; } 2>/dev/null; "$@"; exit $?';
 
-// Leaves '' (the workspace) first on sys.path and shows source lines in tracebacks, which `python3 -` does not.
-const pythonMain = `import sys; sys.argv = ["${boxSource}"]; exec(compile(open(sys.argv[0], encoding="utf-8").read(), sys.argv[0], "exec"))`;
-
 // Pairs of name and text, each ended by a zero byte.
 const linksMain = `import os
 with open("${boxSource}", "rb") as file: fields = file.read().split(b"\\0")
@@ -83,7 +90,8 @@ for index in range(0, len(fields) - 1, 2): os.symlink(fields[index + 1], fields[
 
 const programs: Readonly<Record<BoxProgram, readonly string[]>> = {
   shell: ['/bin/bash', '-l', boxSource],
-  python: ['/usr/bin/python3', '-c', pythonMain],
+  python: ['/usr/bin/python3', `${boxScriptFolder}/python-runner.py`],
+  put: ['/usr/bin/python3', '-I', '-S', `${boxScriptFolder}/put-file.py`],
   // Isolated: nothing of the workspace has a part in it.
   links: ['/usr/bin/python3', '-I', '-S', '-c', linksMain],
 };
@@ -120,7 +128,7 @@ const isolation = [
   ['--cap-drop', 'ALL', '--uid', '1000', '--gid', '1000', '--hostname', 'sandbox', '--json-status-fd', '3'],
 ].flat();
 
-function mounts({ limits, covered, etcPath, sourcePath, workPath }: BoxPlan): string[] {
+function mounts({ limits, covered, etcPath, sourcePath, attachmentPath, workPath }: BoxPlan): string[] {
   return [
     ['--ro-bind', '/usr', '/usr'],
     ...['bin', 'sbin', 'lib', 'lib64'].map((name) => ['--symlink', `usr/${name}`, `/${name}`]),
@@ -138,7 +146,9 @@ function mounts({ limits, covered, etcPath, sourcePath, workPath }: BoxPlan): st
     ]),
     ['--dev', '/dev', '--perms', '1777', '--size', String(limits.shmBytes), '--tmpfs', '/dev/shm'],
     ['--perms', '1777', '--size', String(limits.tmpBytes), '--tmpfs', '/tmp'],
+    ...boxScripts.map((name) => ['--ro-bind', `${etcPath}/${name}`, `${boxScriptFolder}/${name}`]),
     ['--ro-bind', sourcePath, boxSource, '--bind', workPath, boxHome],
+    attachmentPath === null ? [] : ['--ro-bind', attachmentPath, boxAttachment],
     // The root and /dev are tmpfs without a size: nothing may be written there.
     ['--remount-ro', '/dev', '--remount-ro', '/'],
   ].flat();

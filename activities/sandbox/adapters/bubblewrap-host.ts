@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { AppError } from '../../../domain/errors.ts';
 import { type RunRef, tenantSchema } from '../../../domain/ids.ts';
 import type { SandboxRef } from '../ports.ts';
 import type { TreeBounds } from '../tree/tree-safety.ts';
-import { boxEtcFiles } from './bubblewrap-arguments.ts';
+import { boxEtcFiles, boxScripts } from './bubblewrap-arguments.ts';
 import type { BoxGroups } from './cgroups.ts';
 import type { SandboxLimits } from './sandbox-limits.ts';
 import type { UidPool } from './sandbox-uids.ts';
@@ -140,7 +141,11 @@ async function prepareDirectory(host: Host): Promise<void> {
   await chmod(host.directory, 0o711);
   await chmod(etcPath, 0o755);
   const texts = Object.entries(boxEtcFiles).map(([name, text]) => [join(etcPath, name), Buffer.from(text)] as const);
-  const files = host.filter === null ? texts : [...texts, [toFilterPath(host), host.filter] as const];
+  const scripts = boxScripts.map(
+    (name) => [join(etcPath, name), readFileSync(new URL(name, import.meta.url))] as const,
+  );
+  const filter = host.filter === null ? [] : [[toFilterPath(host), host.filter] as const];
+  const files = [...texts, ...scripts, ...filter];
   for (const [path, bytes] of files) {
     const standing = await readFile(path).catch(() => null);
     if (standing?.equals(bytes) === true) continue;

@@ -10,6 +10,7 @@ import { type Host, toBounds } from './bubblewrap-host.ts';
 import { endRest, isNewest, putToRest } from './epochs.ts';
 import { toHostError } from './host-command.ts';
 import { isThere, removeTree } from './host-files.ts';
+import { takeReport } from './python-report.ts';
 import { captureTree } from './tree-capture.ts';
 import { type LinkEntry, restoreTree } from './tree-restore.ts';
 import { verifyTree } from './tree-verify.ts';
@@ -111,8 +112,8 @@ async function runJob(
   { job, signal }: { readonly job: SandboxJob; readonly signal: AbortSignal },
 ): Promise<JobEnd> {
   checkTimeout(job);
-  const { kind: program, source, timeoutMs } = job;
-  const end = await runInBox(host, place, { program, source, timeoutMs, signal });
+  const { kind: program, source, attachment, timeoutMs } = job;
+  const end = await runInBox(host, place, { program, source, attachment, timeoutMs, signal });
   if (end.cut === 'aborted') signal.throwIfAborted();
   if (end.cut === null && end.exitCode === null) throw notBegun(end);
   // A job may have closed its own home, which the host must read and in which no box could start again.
@@ -121,7 +122,8 @@ async function runJob(
   const { exitCode, stdout, stderr, oomKills } = end;
   const megabytes = Math.round(host.limits.memoryBytes / 1_048_576);
   const notes = oomKills === 0 ? [] : [`killed for want of memory: the sandbox may use ${megabytes} MiB in all`];
-  return { exitCode, stdout, stderr, timedOut: end.cut === 'timeout', excess: end.reason, notes };
+  const report = program === 'python' ? takeReport(place.workPath) : null;
+  return { exitCode, stdout, stderr, timedOut: end.cut === 'timeout', excess: end.reason, notes, report };
 }
 
 function checkTimeout({ timeoutMs }: SandboxJob): void {

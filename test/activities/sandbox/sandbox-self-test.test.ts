@@ -12,6 +12,7 @@ const anEnd = (change: Partial<JobEnd>): JobEnd => ({
   timedOut: false,
   excess: null,
   notes: [],
+  report: null,
   ...change,
 });
 
