@@ -1,4 +1,4 @@
-import { constants, existsSync, readFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { access, mkdir, readFile, readdir, rmdir, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -58,6 +58,37 @@ export async function findBoxGroups(installation: string, source = kernelSource(
   const mounts = parseMounts(source.mountinfo);
   const own = parseOwn(source.own);
   return (await openVersion2(installation, mounts, own)) ?? (await openVersion1(installation, mounts, own));
+}
+
+/** Which version {@link findBoxGroups} would use, looked at without making anything; null for neither. */
+export function findGroupVersion(source = kernelSource()): 1 | 2 | null {
+  const mounts = parseMounts(source.mountinfo);
+  const own = parseOwn(source.own);
+  const unified = mounts.find(({ type }) => type === 'cgroup2');
+  if (unified !== undefined && basesOf(unified, own.get('')).some(isDelegated)) return 2;
+  const hasAll = controllers.every((name) => {
+    const mount = mounts.find(({ type, options }) => type === 'cgroup' && options.includes(name));
+    return mount !== undefined && basesOf(mount, own.get(name)).some(isWritable);
+  });
+  return hasAll ? 1 : null;
+}
+
+function isDelegated(base: string): boolean {
+  return isWritable(base) && offers(readIfThere(join(base, 'cgroup.controllers')));
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function offers(list: string): boolean {
+  const found = list.trim().split(/\s+/);
+  return controllers.every((name) => found.includes(name));
 }
 
 function kernelSource(): CgroupSource {
@@ -125,10 +156,7 @@ async function openVersion2(
 
 /** Lets children have limits. Throws when the group does not have the controllers to give. */
 async function enable(group: string): Promise<void> {
-  const has = async (file: string): Promise<boolean> => {
-    const found = (await readFile(join(group, file), 'utf8')).trim().split(/\s+/);
-    return controllers.every((name) => found.includes(name));
-  };
+  const has = async (file: string): Promise<boolean> => offers(await readFile(join(group, file), 'utf8'));
   if (await has('cgroup.subtree_control')) return;
   if (!(await has('cgroup.controllers'))) throw new Error(`${group} has not all of ${controllers.join(', ')}`);
   await writeFile(join(group, 'cgroup.subtree_control'), controllers.map((name) => `+${name}`).join(' '));

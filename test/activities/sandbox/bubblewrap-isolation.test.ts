@@ -28,7 +28,7 @@ describe('host and box', () => {
     const source = 'tr "\\0" "\\n" </proc/1/environ | cut -d= -f1 | sort; echo; env | cut -d= -f1 | sort';
     const { stdout } = await box.run(source);
     expect(stdout).toBe(
-      'HOME\nLANG\nPATH\nPWD\nPYTHONDONTWRITEBYTECODE\n\nHOME\nLANG\nPATH\nPWD\nPYTHONDONTWRITEBYTECODE\nSHLVL\n_\n',
+      'HOME\nLANG\nPATH\nPWD\nPYTHONDONTWRITEBYTECODE\nPYTHONHASHSEED\n\nHOME\nLANG\nPATH\nPWD\nPYTHONDONTWRITEBYTECODE\nPYTHONHASHSEED\nSHLVL\n_\n',
     );
   });
 

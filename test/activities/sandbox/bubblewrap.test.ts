@@ -143,7 +143,7 @@ describe('limits', () => {
     await using box = await aSandbox({ limits: { memoryBytes: 256 * mebibyte } });
     const result = await box.python('bytearray(300 * 1024 * 1024)');
     expect(result.exitCode).toBe(1);
-    expect(result.stderr).toContain('MemoryError');
+    expect(result.report).toContain('MemoryError');
   });
 
   it('one file: longer than its limit → refused', async () => {
