@@ -51,10 +51,9 @@ export async function runBox(start: BoxStart): Promise<BoxEnd> {
     detached: true,
     stdio: ['ignore', stdout.writeEnd.fd, stderr.writeEnd.fd, 'pipe', filter?.fd ?? 'ignore'],
   });
-  await filter?.close();
   const exited = once(child, 'exit');
   const status = readStatus(child);
-  await Promise.all([stdout.writeEnd.close(), stderr.writeEnd.close()]);
+  await Promise.all([stdout.writeEnd.close(), stderr.writeEnd.close(), filter?.close()]);
   const cutter = startCutter(start, { child, status });
   try {
     await exited;

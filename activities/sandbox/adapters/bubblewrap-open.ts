@@ -53,11 +53,15 @@ async function makeOpen(path: string): Promise<void> {
 
 /** The uid of the files that were taken over, else one of its own; null when the worker has none to give. */
 async function ensureUid(host: Host, { path }: EpochDirectory, owner: string): Promise<number | null> {
-  if (host.uids === null) return null;
+  const uidPath = join(path, 'uid');
+  if (host.uids === null) {
+    await writeFile(uidPath, '', { mode: 0o600 });
+    return null;
+  }
   const taken = await readClaim(path);
   if (taken !== null) return checkUid(taken, path);
   const uid = await host.uids.claim(owner);
-  await writeFile(join(path, 'uid'), `${uid} ${owner}`, { mode: 0o600 });
+  await writeFile(uidPath, `${uid} ${owner}`, { mode: 0o600 });
   return uid;
 }
 

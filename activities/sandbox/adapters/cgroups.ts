@@ -173,15 +173,22 @@ async function openVersion1(
     const bases = mount === undefined ? [] : basesOf(mount, own.get(name));
     for (const base of bases) {
       const parent = join(base, folder);
-      const isMade = await mkdir(parent, { recursive: true }).then(
-        () => access(parent, constants.W_OK).then(() => true),
-        () => false,
-      );
-      if (isMade) parents.set(name, parent);
-      if (isMade) break;
+      if (!(await makeFolder(parent))) continue;
+      parents.set(name, parent);
+      break;
     }
   }
   return parents.size === controllers.length ? createGroups(1, { installation, parents }) : null;
+}
+
+async function makeFolder(path: string): Promise<boolean> {
+  try {
+    await mkdir(path, { recursive: true });
+    await access(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 interface Parents {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, mkdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -68,6 +69,10 @@ export function aHostTree(bounds = { entries: 100_000, bytes: 1_000_000_000 }) {
       verifyTree({ root: at, known, scrutiny }),
     put: (tree: StoredTree) => trees.put(tenant, tree),
     get: (digest: string) => trees.get(tenant, digest, bounds),
-    [Symbol.dispose]: () => rmSync(base, { recursive: true, force: true }),
+    [Symbol.dispose]: () => {
+      // Without root, what a test closed must be opened before it can be removed.
+      execFileSync('/bin/chmod', ['-R', 'u+rwX', base]);
+      rmSync(base, { recursive: true, force: true });
+    },
   };
 }
