@@ -4,12 +4,12 @@ import { constants, openSync } from 'node:fs';
 import { chown, open, rm } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
+import type { RuntimeStart } from './box-runtime.ts';
 import { keepOutput, type BoundedOutput } from './bounded-output.ts';
 import { runHostCommand } from './host-command.ts';
 
 /** One start of a box. */
-export interface BoxStart {
-  readonly command: readonly string[];
+export interface BoxStart extends RuntimeStart {
   /** Private directory for the pipes. */
   readonly jobPath: string;
   /** Host uid of the box, or null for the worker's own. */
@@ -19,8 +19,6 @@ export interface BoxStart {
   readonly signal: AbortSignal;
   /** Kills everything in the box; called at the end of every job, once more when it is cut short. */
   readonly killAll: () => Promise<void>;
-  /** File of the seccomp filter, which the command finds on descriptor 4; null for none. */
-  readonly filterPath: string | null;
   /** Called once a second, never twice at once; a text ends the job and says why. */
   readonly watch: () => Promise<string | null>;
 }
@@ -64,7 +62,7 @@ export async function runBox(start: BoxStart): Promise<BoxEnd> {
   // With every writer dead the pipes end by themselves.
   await Promise.all([stdout.output.closed, stderr.output.closed]);
   await status.closed;
-  const code = status.exitCode();
+  const code = start.exitOf === 'status' ? status.exitCode() : start.exitOf(child.exitCode);
   const { cut, reason } = cutter.state();
   return {
     exitCode: cut === null ? code : null,

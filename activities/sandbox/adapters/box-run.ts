@@ -1,10 +1,9 @@
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
-import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Attachment } from '../ports.ts';
 import { type BoxEnd, runBox } from './box-process.ts';
-import { type BoxProgram, coveredCandidates, type CoveredNames, toBoxCommand } from './bubblewrap-arguments.ts';
-import { type Host, toFilterPath } from './bubblewrap-host.ts';
+import type { BoxProgram } from './box-layout.ts';
+import { type Host, toFilterPath } from './sandbox-host.ts';
 import type { BoxGroup } from './cgroups.ts';
 import { findExcess, isThere } from './host-files.ts';
 import { type BoxOwner, killBox } from './sandbox-processes.ts';
@@ -30,30 +29,29 @@ export async function runInBox(
   host: Host,
   place: BoxPlace,
   { program, source, attachment, timeoutMs, signal }: BoxTask & { readonly signal: AbortSignal },
-): Promise<BoxEnd & { readonly oomKills: number }> {
+): Promise<BoxEnd & { readonly notes: readonly string[] }> {
   const jobPath = await clearJob(place.path);
   const sourcePath = join(jobPath, 'main');
   await writeReadOnly(sourcePath, source);
   const attachmentPath = attachment === undefined ? null : join(jobPath, 'attachment');
   if (attachment !== undefined && attachmentPath !== null) await writeReadOnly(attachmentPath, await attachment.open());
   const owner = toOwner(host, place.path, place.uid);
-  const group = (await (await host.groups())?.open(basename(place.path), host.limits)) ?? null;
+  const limits = { ...host.limits, processes: host.limits.processes + host.runtime.spareProcesses };
+  const group = (await (await host.groups())?.open(basename(place.path), limits)) ?? null;
+  const plan = {
+    limits: host.limits,
+    program,
+    uid: place.uid,
+    workPath: place.workPath,
+    jobPath,
+    sourcePath,
+    attachmentPath,
+    etcPath: join(host.directory, '.etc'),
+    cpuSeconds: Math.ceil(timeoutMs / 1_000) + 1,
+    joinPaths: group?.joinPaths ?? [],
+  };
   const start = {
-    command: toBoxCommand({
-      bwrapPath: host.bwrapPath,
-      limits: host.limits,
-      program,
-      uid: place.uid,
-      workPath: place.workPath,
-      sourcePath,
-      attachmentPath,
-      etcPath: join(host.directory, '.etc'),
-      cpuSeconds: Math.ceil(timeoutMs / 1_000) + 1,
-      joinPaths: group?.joinPaths ?? [],
-      isFiltered: host.filter !== null,
-      covered: toCovered(),
-    }),
-    filterPath: host.filter === null ? null : toFilterPath(host),
+    ...(await host.runtime.prepare(plan, host.filter === null ? null : toFilterPath(host))),
     jobPath,
     uid: place.uid,
     signal,
@@ -64,10 +62,23 @@ export async function runInBox(
   };
   try {
     const end = await runBox(start);
-    return { ...end, oomKills: (await group?.countOomKills()) ?? 0 };
+    return { ...end, notes: group === null ? [] : await toNotes(host, group) };
   } finally {
     await group?.remove();
   }
+}
+
+/** Limits of the whole box that were met: the programs inside are killed or refused, and often do not say why. */
+async function toNotes({ limits, runtime }: Host, group: BoxGroup): Promise<string[]> {
+  const notes: string[] = [];
+  const megabytes = Math.round(limits.memoryBytes / 1_048_576);
+  if ((await group.countOomKills()) > 0) {
+    notes.push(`killed for want of memory: the sandbox may use ${megabytes} MiB in all`);
+  }
+  if (runtime.spareProcesses > 0 && (await group.countRefusedProcesses()) > 0) {
+    notes.push(`ended for too many processes: the sandbox may have ${limits.processes} at once`);
+  }
+  return notes;
 }
 
 async function writeReadOnly(path: string, content: string | Uint8Array | AsyncIterable<Uint8Array>): Promise<void> {
@@ -81,15 +92,6 @@ async function killAll({ path }: BoxPlace, owner: BoxOwner, group: BoxGroup | nu
   if (group !== null) await group.kill();
   // Whoever removed the directory has killed everything in it, and its uid may be another sandbox's by now.
   else if (await isThere(path)) await killBox(owner);
-}
-
-/** Those of the candidates that this kernel has. */
-function toCovered(): CoveredNames {
-  return { files: presentOf(coveredCandidates.files), directories: presentOf(coveredCandidates.directories) };
-}
-
-function presentOf(names: readonly string[]): string[] {
-  return names.filter((name) => existsSync(`/proc/${name}`));
 }
 
 /** A directory for this job's own files, emptied. The directory above is never made again: it may have been taken away. */

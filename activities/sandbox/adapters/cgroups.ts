@@ -18,6 +18,8 @@ export interface BoxGroup {
   readonly joinPaths: readonly string[];
   /** Processes that the kernel killed for want of memory. */
   readonly countOomKills: () => Promise<number>;
+  /** Times that a process could not be started for the limit on them. */
+  readonly countRefusedProcesses: () => Promise<number>;
   /** Kills all that is in it, and waits until nothing is. */
   readonly kill: () => Promise<void>;
   /** Removes it; it must be empty. */
@@ -28,8 +30,10 @@ export interface BoxGroup {
 export interface BoxGroups {
   readonly version: 1 | 2;
   readonly open: (name: string, limits: CgroupLimits) => Promise<BoxGroup>;
-  /** Removes empty groups of this installation with other names than these. */
-  readonly sweep: (names: ReadonlySet<string>) => Promise<void>;
+  /** Ends all that is in the group of this name, if there is one. */
+  readonly kill: (name: string) => Promise<void>;
+  /** Ends and removes the groups of this installation but those named. */
+  readonly sweep: (readNames: () => Promise<ReadonlySet<string>>) => Promise<void>;
 }
 
 /** Files that say where the kernel's control groups are; tests have their own. */
@@ -199,26 +203,39 @@ interface Parents {
 function createGroups(version: 1 | 2, { installation, parents }: Parents): BoxGroups {
   const parentOf = (name: Controller): string => parents.get(name) ?? '';
   const places = [...new Set(parents.values())];
+  const groupOf = (name: string) => {
+    const full = `${installation}.${name}`;
+    const paths = places.map((place) => join(place, full));
+    const group = createGroup(version, {
+      paths,
+      memory: join(parentOf('memory'), full),
+      pids: join(parentOf('pids'), full),
+    });
+    return { ...group, paths };
+  };
   return {
     version,
     open: async (name, limits) => {
       const settings = version === 2 ? settingsV2(limits) : settingsV1(limits);
       const pathOf = (controller: Controller): string => join(parentOf(controller), `${installation}.${name}`);
-      const paths = places.map((place) => join(place, `${installation}.${name}`));
-      for (const path of paths) await mkdir(path, { recursive: true });
+      const group = groupOf(name);
+      for (const path of group.paths) await mkdir(path, { recursive: true });
       for (const { controller, file, value, isWish } of settings) {
         const written = writeFile(join(pathOf(controller), file), value);
         await (isWish === true ? written.catch(() => undefined) : written);
       }
-      return createGroup(version, { paths, memory: pathOf('memory'), pids: pathOf('pids') });
+      return group;
     },
-    sweep: async (names) => {
-      for (const place of places) {
-        const found = await readdir(place, { withFileTypes: true }).catch(() => []);
-        const ours = found.filter((entry) => entry.isDirectory() && entry.name.startsWith(`${installation}.`));
-        const old = ours.filter((entry) => !names.has(entry.name.slice(installation.length + 1)));
-        // One that has processes is not removed by this.
-        await Promise.allSettled(old.map(async (entry) => rmdir(join(place, entry.name))));
+    kill: async (name) => groupOf(name).kill(),
+    sweep: async (readNames) => {
+      const listed = await Promise.all(places.map(async (place) => readdir(place).catch(() => [])));
+      const ours = listed.flat().filter((name) => name.startsWith(`${installation}.`));
+      // Read after the groups: whoever opens a group is known by then.
+      const known = await readNames();
+      const old = new Set(ours.map((name) => name.slice(installation.length + 1)).filter((name) => !known.has(name)));
+      for (const name of old) {
+        await groupOf(name).kill();
+        await groupOf(name).remove();
       }
     },
   };
@@ -273,6 +290,10 @@ function createGroup(version: 1 | 2, { paths, memory, pids }: GroupPaths): BoxGr
       const file = version === 2 ? 'memory.events' : 'memory.oom_control';
       const text = await readFile(join(memory, file), 'utf8').catch(() => '');
       return Number(/^oom_kill (\d+)$/m.exec(text)?.[1] ?? 0);
+    },
+    countRefusedProcesses: async () => {
+      const text = await readFile(join(pids, 'pids.events'), 'utf8').catch(() => '');
+      return Number(/^max (\d+)$/m.exec(text)?.[1] ?? 0);
     },
     kill: async () => {
       for (let round = 0; round < 300; round += 1) {

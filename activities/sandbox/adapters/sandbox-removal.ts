@@ -4,7 +4,7 @@ import { join, relative } from 'node:path';
 import type { RunRef } from '../../../domain/ids.ts';
 import type { LocalWorkspace } from '../driver.ts';
 import type { SandboxRef } from '../ports.ts';
-import { fromRunName, type Host, idPattern, toRunName, toSandboxPath } from './bubblewrap-host.ts';
+import { fromRunName, type Host, idPattern, toRunName, toSandboxPath } from './sandbox-host.ts';
 import { type EpochDirectory, listEpochs } from './epochs.ts';
 import { toHostError } from './host-command.ts';
 import { isThere, removeTree } from './host-files.ts';
@@ -20,8 +20,9 @@ export function toOwner(host: Host, path: string, uid: number | null): BoxOwner 
 }
 
 /** Ends and removes one epoch of a sandbox. Idempotent; two at once do no harm. */
-export async function discardEpoch(host: Host, runName: string, { path }: EpochDirectory): Promise<void> {
+export async function discardEpoch(host: Host, runName: string, { path, name }: EpochDirectory): Promise<void> {
   const claim = await readClaim(path);
+  await (await host.groups())?.kill(name);
   // Before it is out of sight for whoever looks for its processes by its path.
   await killBox(toOwner(host, path, claim?.uid ?? null));
   const trash = await throwAway(host, path, { runName, suffix: epochSuffix });
@@ -33,8 +34,11 @@ export async function discardEpoch(host: Host, runName: string, { path }: EpochD
 export async function destroyRun(host: Host, run: RunRef): Promise<void> {
   const runName = toRunName(run);
   try {
+    const names = await listEpochNames(host, [run]);
     await throwAway(host, join(host.directory, runName), { runName, suffix: '' });
     const left = (await readdir(join(host.directory, '.trash'))).filter((name) => name.startsWith(`${runName}.`));
+    const groups = await host.groups();
+    for (const name of names) await groups?.kill(name);
     const claims = (await listClaims(host)).filter(({ owner }) => owner.startsWith(`${runName}/`));
     if (left.length === 0) await release(host, claims);
     for (const name of left) await empty(host, join(host.directory, '.trash', name), claims);
@@ -116,7 +120,7 @@ export async function sweepHost(host: Host): Promise<void> {
     const claim = await readClaim(join(trash, name));
     await empty(host, join(trash, name), claim === null ? [] : [claim]);
   }
-  await (await host.groups())?.sweep(await listEpochNames(host));
+  await (await host.groups())?.sweep(async () => listEpochNames(host));
   if (host.uids === null) return;
   const { first, count } = host.uids.range;
   // Processes first: a uid is claimed before its first process starts.
@@ -125,8 +129,9 @@ export async function sweepHost(host: Host): Promise<void> {
   await Promise.all([...running].filter((uid) => !claimed.has(uid)).map(async (uid) => killBox({ kind: 'uid', uid })));
 }
 
-async function listEpochNames(host: Host): Promise<Set<string>> {
-  const refs = (await listWorkspaces(host)).map(({ ref }) => ref);
+async function listEpochNames(host: Host, runs?: readonly RunRef[]): Promise<Set<string>> {
+  const named = runs ?? (await readdir(host.directory).catch(() => [])).map(fromRunName).filter((run) => run !== null);
+  const refs = (await Promise.all(named.map(async (run) => listSandboxes(host, run)))).flat();
   const epochs = await Promise.all(refs.map(async (ref) => listEpochs(toSandboxPath(host, ref))));
   return new Set(epochs.flat().map(({ name }) => name));
 }

@@ -6,8 +6,8 @@ import { AppError } from '../../../domain/errors.ts';
 import type { RunRef } from '../../../domain/ids.ts';
 import type { JobEnd } from '../driver.ts';
 import type { SandboxJob, SandboxRef } from '../ports.ts';
-import type { BubblewrapDriver } from './bubblewrap.ts';
-import { boxEnvironment } from './bubblewrap-arguments.ts';
+import type { HostDriver } from './host-driver.ts';
+import { boxEnvironment } from './box-layout.ts';
 import { plantTargets, type PlantedTargets } from './probes/probe-targets.ts';
 import { leastProbes, parseProbeReport, type ProbeTargets, toProbeSource } from './probes/sandbox-probes.ts';
 
@@ -39,7 +39,7 @@ const foreignUid = 70_000;
  * shown to be reachable from the host, so that a probe cannot pass for want of a target. Leaves nothing behind.
  * @throws AppError `Sandbox.Unsafe` naming each probe that got out; `Config.Invalid` when a program is missing.
  */
-export async function runSandboxSelfTest(driver: BubblewrapDriver): Promise<SelfTestReport> {
+export async function runSandboxSelfTest(driver: HostDriver): Promise<SelfTestReport> {
   await driver.checkHost();
   const runId = `${process.pid}-${randomBytes(8).toString('hex')}`;
   await using planted = await plantTargets();
@@ -69,10 +69,10 @@ async function whatTheHostSaw(planted: PlantedTargets): Promise<string[]> {
 
 /** The targets of the probes in a box of this driver. */
 async function toTargets(
-  driver: BubblewrapDriver,
+  driver: HostDriver,
   planted: PlantedTargets['targets'] & Pick<ProbeTargets, 'otherWorkspace'>,
 ): Promise<ProbeTargets> {
-  const { directory, limits } = await driver.describe();
+  const { directory, limits, driver: runtime, virtual } = await driver.describe();
   return {
     ...planted,
     hostPaths: ['/etc/shadow', '/etc/hostname', '/root', '/var', '/boot', planted.hostFile, process.cwd(), directory],
@@ -83,13 +83,15 @@ async function toTargets(
     tmpBytes: Math.max(limits.tmpBytes, limits.shmBytes),
     fileBytes: limits.fileBytes,
     openFiles: limits.openFiles,
+    isExact: runtime === 'bubblewrap',
+    virtual: Object.keys(virtual),
     isUnboxed: false,
   };
 }
 
 /** How many were tried, and those that got out, each with how. */
 async function probe(
-  driver: BubblewrapDriver,
+  driver: HostDriver,
   box: { readonly runId: string; readonly targets: ProbeTargets },
 ): Promise<{ probes: number; found: string[] }> {
   const ref = { tenant, runId: box.runId, sandboxId: 'probe' };
@@ -104,7 +106,7 @@ async function probe(
   return { probes: report.tried, found };
 }
 
-async function plantOtherRun(driver: BubblewrapDriver, runId: string): Promise<string> {
+async function plantOtherRun(driver: HostDriver, runId: string): Promise<string> {
   const ref = { tenant, runId: `${runId}-other`, sandboxId: 'other' };
   const { epochName } = await runOnce(driver, ref, { kind: 'shell', source: 'echo secret > secret' });
   const { directory } = await driver.describe();
@@ -113,7 +115,7 @@ async function plantOtherRun(driver: BubblewrapDriver, runId: string): Promise<s
 
 /** Opens a sandbox that nothing is kept of, and runs one job in it. */
 async function runOnce(
-  driver: BubblewrapDriver,
+  driver: HostDriver,
   ref: SandboxRef,
   job: Pick<SandboxJob, 'kind' | 'source'>,
 ): Promise<{ result: JobEnd; epochName: string }> {

@@ -4,7 +4,7 @@ import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { promisify } from 'node:util';
 import { describe, expect, it, vi } from 'vitest';
-import { createBubblewrapDriver } from '../../../activities/sandbox/adapters/bubblewrap.ts';
+import { createHostDriver } from '../../../activities/sandbox/adapters/host-driver.ts';
 import { aRef, aSandbox, aSandboxScope, isRoot } from './sandbox-fixture.ts';
 
 const execute = promisify(execFile);
@@ -124,11 +124,11 @@ describe('host and box', () => {
 
   it('descriptors: worker holds some that survive exec → none is in the box', async () => {
     await using box = await aSandbox();
-    const driver = new URL('../../../activities/sandbox/adapters/bubblewrap.ts', import.meta.url).href;
+    const driver = new URL('../../../activities/sandbox/adapters/host-driver.ts', import.meta.url).href;
     const script = `
-      const { createBubblewrapDriver } = await import(${JSON.stringify(driver)});
+      const { createHostDriver } = await import(${JSON.stringify(driver)});
       const { readlinkSync } = await import('node:fs');
-      const driver = createBubblewrapDriver({ directory: ${JSON.stringify(box.directory)} });
+      const driver = createHostDriver({ directory: ${JSON.stringify(box.directory)} });
       const { workspace } = await driver.open(${JSON.stringify(aRef)}, { epoch: 1, nonce: '0123456789ab' }, null);
       const source = 'import os\\nfor fd in os.listdir("/proc/self/fd"):\\n  try: os.fstat(int(fd)); print(fd)\\n  except OSError: pass';
       const job = { kind: 'python', source, timeoutMs: 60000, before: null };
@@ -163,7 +163,7 @@ describe('host and box', () => {
     const closed = `${box.directory}/closed`;
     await mkdir(closed);
     await chmod(closed, 0o700);
-    const driver = createBubblewrapDriver({ directory: `${closed}/boxes` });
+    const driver = createHostDriver({ directory: `${closed}/boxes` });
     const made = await driver.checkHost().then(() => 'made', String);
     const refused = new RegExp(`${closed} is closed to others.*chmod o\\+x ${closed}`);
     expect(made).toMatch(isRoot ? refused : /^made$/);

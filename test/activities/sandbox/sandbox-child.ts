@@ -1,5 +1,5 @@
 // One step of a sandbox in a process of its own; started by `startWorker` with an IPC channel.
-import { createBubblewrapDriver } from '../../../activities/sandbox/adapters/bubblewrap.ts';
+import { createHostDriver } from '../../../activities/sandbox/adapters/host-driver.ts';
 import { createSandbox } from '../../../activities/sandbox/continuity.ts';
 import { createLeaseStore } from '../../../activities/sandbox/lease.ts';
 import { createTreeStore } from '../../../activities/sandbox/tree/tree-store.ts';
@@ -13,7 +13,7 @@ const report = (message: SandboxReport): void => void process.send?.(message);
 async function work(order: SandboxOrder): Promise<SandboxReport> {
   const objects = createDirectoryStore({ directory: order.storeDirectory });
   const sandbox = createSandbox({
-    driver: createBubblewrapDriver({ directory: order.directory }),
+    driver: createHostDriver({ directory: order.directory }),
     leases: createLeaseStore(objects, Date.now),
     trees: createTreeStore({ objects, blobs: createBlobStore(objects) }),
     holder: String(process.pid),

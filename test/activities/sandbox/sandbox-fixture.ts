@@ -3,10 +3,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
-  type BubblewrapDriver,
-  type BubblewrapOptions,
-  createBubblewrapDriver,
-} from '../../../activities/sandbox/adapters/bubblewrap.ts';
+  type HostDriver,
+  type HostDriverOptions,
+  createHostDriver,
+} from '../../../activities/sandbox/adapters/host-driver.ts';
 import { findBoxProcesses } from '../../../activities/sandbox/adapters/sandbox-processes.ts';
 import type { BoxOwner } from '../../../activities/sandbox/adapters/sandbox-processes.ts';
 import { type ContinuityPorts, createSandbox } from '../../../activities/sandbox/continuity.ts';
@@ -35,7 +35,7 @@ export function aSandboxScope(signal: AbortSignal = new AbortController().signal
 }
 
 /** What a fixture is made of; each part has a default. */
-export interface FixtureOptions extends Partial<BubblewrapOptions> {
+export interface FixtureOptions extends Partial<HostDriverOptions> {
   readonly objects?: ObjectStore;
   readonly onPoint?: ContinuityPorts['onPoint'];
 }
@@ -43,7 +43,7 @@ export interface FixtureOptions extends Partial<BubblewrapOptions> {
 /** A real driver on a directory of its own, and what a test asks of it again and again. */
 export interface SandboxFixture {
   readonly sandbox: SandboxPort;
-  readonly driver: BubblewrapDriver;
+  readonly driver: HostDriver;
   readonly trees: TreeStore;
   readonly objects: ObjectStore;
   readonly directory: string;
@@ -77,7 +77,7 @@ export function ownerOf(directory: string, epochPath: string): BoxOwner {
 export async function aSandbox(options: FixtureOptions = {}): Promise<SandboxFixture> {
   const { objects = createMemoryObjectStore(), onPoint, ...driverOptions } = options;
   const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'longhaul-sandbox-')));
-  const driver = createBubblewrapDriver({ ...driverOptions, directory });
+  const driver = createHostDriver({ ...driverOptions, directory });
   const trees = createTreeStore({ objects, blobs: createBlobStore(objects) });
   const leases = createLeaseStore(objects, () => 0);
   const sandbox = createSandbox({

@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
+import { createBubblewrapRuntime } from '../../../activities/sandbox/adapters/bubblewrap-runtime.ts';
 import { describe, expect, it, vi } from 'vitest';
-import { createBubblewrapDriver } from '../../../activities/sandbox/adapters/bubblewrap.ts';
+import { createHostDriver } from '../../../activities/sandbox/adapters/host-driver.ts';
 import { aRef, aSandbox, aSandboxScope } from './sandbox-fixture.ts';
 
 const aRun = { tenant: 'default', runId: 'run' };
@@ -75,14 +76,14 @@ describe('what is refused', () => {
 
   it('bubblewrap missing: Config.Invalid with its name and the mend', async () => {
     await using box = await aSandbox();
-    const driver = createBubblewrapDriver({ directory: box.directory, bwrapPath: '/nowhere/bwrap' });
+    const driver = createHostDriver({ directory: box.directory, runtime: createBubblewrapRuntime('/nowhere/bwrap') });
     await expect(driver.checkHost()).rejects.toThrow(
       /bubblewrap is missing \(\/nowhere\/bwrap\).*apt-get install -y bubblewrap/,
     );
   });
 
   it('bubblewrap that cannot build the box: Sandbox.Unavailable, not a result', async () => {
-    await using box = await aSandbox({ bwrapPath: '/bin/false' });
+    await using box = await aSandbox({ runtime: createBubblewrapRuntime('/bin/false') });
     await expect(box.run('true')).rejects.toMatchObject({ type: 'Sandbox.Unavailable' });
   });
 });

@@ -1,5 +1,6 @@
+import { createBubblewrapRuntime } from '../../../activities/sandbox/adapters/bubblewrap-runtime.ts';
 import { describe, expect, it } from 'vitest';
-import { type BubblewrapDriver, createBubblewrapDriver } from '../../../activities/sandbox/adapters/bubblewrap.ts';
+import { type HostDriver, createHostDriver } from '../../../activities/sandbox/adapters/host-driver.ts';
 import { isSelfTestOver, runSandboxSelfTest } from '../../../activities/sandbox/adapters/sandbox-self-test.ts';
 import type { JobEnd } from '../../../activities/sandbox/driver.ts';
 import { aSandbox, isRoot } from './sandbox-fixture.ts';
@@ -19,7 +20,7 @@ const anEnd = (change: Partial<JobEnd>): JobEnd => ({
 const unboxed = async (source: string) => anEnd(await runUnboxed(source));
 
 /** A driver that is as real as the given one, but for what its Python jobs do. */
-function withPython(real: BubblewrapDriver, python: (source: string) => Promise<JobEnd>): BubblewrapDriver {
+function withPython(real: HostDriver, python: (source: string) => Promise<JobEnd>): HostDriver {
   return {
     ...real,
     open: async (ref, lease, before) => {
@@ -88,7 +89,7 @@ describe('sandbox self-test', () => {
 
   it('bubblewrap missing: self-test → named, not passed', async () => {
     await using box = await aSandbox();
-    const driver = createBubblewrapDriver({ directory: box.directory, bwrapPath: '/nowhere/bwrap' });
+    const driver = createHostDriver({ directory: box.directory, runtime: createBubblewrapRuntime('/nowhere/bwrap') });
     await expect(runSandboxSelfTest(driver)).rejects.toThrow('bubblewrap is missing');
   });
 });

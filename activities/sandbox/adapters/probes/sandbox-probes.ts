@@ -28,6 +28,10 @@ export interface ProbeTargets {
   readonly tmpBytes: number;
   readonly fileBytes: number;
   readonly openFiles: number;
+  /** Is every refused call answered by the very error that the policy says? Else EPERM is as good. */
+  readonly isExact: boolean;
+  /** Probes that find something inside which is not the host's; left out. */
+  readonly virtual: readonly string[];
   /** Is there no box around the probes? For the control that shows each of them getting out. */
   readonly isUnboxed: boolean;
 }

@@ -1,7 +1,9 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { describe, expect, it, vi } from 'vitest';
 import { findBoxGroups } from '../../../../activities/sandbox/adapters/cgroups.ts';
 import { aSandbox } from '../sandbox-fixture.ts';
 
@@ -89,21 +91,15 @@ describe('control groups', () => {
     expect(await findBoxGroups('ours', { mountinfo: '', own: '' })).toBeNull();
   });
 
-  it('sweep: empty groups of this installation go, known names, full groups and those of others stay', async () => {
+  it('sweep: groups of this installation go, known names and those of others stay', async () => {
     using host = aHost(version1, '');
     const groups = (await host.find())!;
     for (const place of ['memory', 'pids', 'cpu,cpuacct']) {
-      for (const name of ['ours.1.old', 'ours.2.known', 'theirs.1.old', 'ours.3.full']) {
+      for (const name of ['ours.1.old', 'ours.2.known', 'theirs.1.old'])
         mkdirSync(join(host.base, place, 'longhaul', name));
-      }
-      host.write('1', place, 'longhaul/ours.3.full/cgroup.procs');
     }
-    await groups.sweep(new Set(['2.known']));
-    expect(readdirSync(join(host.base, 'pids/longhaul')).toSorted()).toEqual([
-      'ours.2.known',
-      'ours.3.full',
-      'theirs.1.old',
-    ]);
+    await groups.sweep(async () => new Set(['2.known']));
+    expect(readdirSync(join(host.base, 'pids/longhaul')).toSorted()).toEqual(['ours.2.known', 'theirs.1.old']);
   });
 });
 
@@ -153,6 +149,20 @@ describe.runIf(hasGroups)('a box in the groups of this host', () => {
     ].join('\n');
     const { stdout } = await box.python(source);
     expect(Number(stdout)).toBeLessThan(0.6);
+  });
+
+  it('kill and sweep: what is in a group ends, by the name of the group', async () => {
+    const groups = (await findBoxGroups('test'))!;
+    for (const end of [() => groups.kill('1.abc'), () => groups.sweep(async () => new Set())]) {
+      const group = await groups.open('1.abc', { ...limits, memoryBytes: 64 * mebibyte });
+      const joining = 'for file in "$@"; do echo $$ >"$file"; done; exec sleep 600';
+      const child = spawn('/bin/bash', ['-c', joining, 'join', ...group.joinPaths], { stdio: 'ignore' });
+      const ended = once(child, 'exit');
+      await vi.waitFor(() => expect(readFileSync(group.joinPaths[0]!, 'utf8')).not.toBe(''), { timeout: 20_000 });
+      await end();
+      expect(await ended).toEqual([null, 'SIGKILL']);
+      await group.remove();
+    }
   });
 
   it('groups: gone after the job', async () => {

@@ -6,7 +6,7 @@ import type { SandboxJob } from '../ports.ts';
 import type { StoredTree } from '../tree/tree-store.ts';
 import type { BoxEnd } from './box-process.ts';
 import { type BoxPlace, runInBox } from './box-run.ts';
-import { type Host, toBounds } from './bubblewrap-host.ts';
+import { type Host, toBounds } from './sandbox-host.ts';
 import { endRest, isNewest, putToRest } from './epochs.ts';
 import { toHostError } from './host-command.ts';
 import { isThere, removeTree } from './host-files.ts';
@@ -119,9 +119,7 @@ async function runJob(
   // A job may have closed its own home, which the host must read and in which no box could start again.
   await chmod(place.workPath, 0o700);
   await rm(join(place.path, 'job'), { recursive: true, force: true });
-  const { exitCode, stdout, stderr, oomKills } = end;
-  const megabytes = Math.round(host.limits.memoryBytes / 1_048_576);
-  const notes = oomKills === 0 ? [] : [`killed for want of memory: the sandbox may use ${megabytes} MiB in all`];
+  const { exitCode, stdout, stderr, notes } = end;
   const report = program === 'python' ? takeReport(place.workPath) : null;
   return { exitCode, stdout, stderr, timedOut: end.cut === 'timeout', excess: end.reason, notes, report };
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import type { SandboxDriver } from '../driver.ts';
-import { openWorkspace } from './bubblewrap-open.ts';
+import { openWorkspace } from './host-open.ts';
 import {
   checkHost,
   describeHost,
@@ -10,7 +10,9 @@ import {
   toBounds,
   toRunName,
   toSandboxPath,
-} from './bubblewrap-host.ts';
+} from './sandbox-host.ts';
+import type { BoxRuntime } from './box-runtime.ts';
+import { createBubblewrapRuntime } from './bubblewrap-runtime.ts';
 import { findBoxGroups } from './cgroups.ts';
 import { listEpochs } from './epochs.ts';
 import { toHostError } from './host-command.ts';
@@ -20,36 +22,36 @@ import { defaultSandboxLimits, type SandboxLimits } from './sandbox-limits.ts';
 import { destroyRun, discardEpoch, listRuns, listWorkspaces, sweepHost } from './sandbox-removal.ts';
 import { createUidPool, toDefaultUidRange, type UidRange } from './sandbox-uids.ts';
 
-/** Options of {@link createBubblewrapDriver}. */
-export interface BubblewrapOptions {
+/** Options of {@link createHostDriver}. */
+export interface HostDriverOptions {
   /** Where the sandboxes of this host live. Every directory above must let others pass (`o+x`) when the worker is root. */
   readonly directory: string;
-  /** The `bwrap` program; `/usr/bin/bwrap` when absent. */
-  readonly bwrapPath?: string;
+  /** What makes the boxes; bubblewrap when absent. */
+  readonly runtime?: BoxRuntime;
   readonly limits?: Partial<SandboxLimits>;
   /** Host uids for sandboxes, for this directory alone; follows from the directory when absent. Used by root workers only. */
   readonly uidRange?: UidRange;
 }
 
 /** A {@link SandboxDriver} that can say how strong it is. */
-export interface BubblewrapDriver extends SandboxDriver {
+export interface HostDriver extends SandboxDriver {
   readonly describe: () => Promise<SandboxDescription>;
   /** @throws AppError `Config.Invalid` naming the program or directory that is missing or closed, with the mend. */
   readonly checkHost: () => Promise<void>;
 }
 
 /**
- * Sandboxes made of Linux namespaces by bubblewrap: no network, no host files, no environment, no way up.
+ * Sandboxes on this host: workspaces in its directory, boxes by its runtime; no network, no host files, no environment, no way up.
  *
  * *Contract:* see {@link SandboxDriver}.
  */
-export function createBubblewrapDriver(options: BubblewrapOptions): BubblewrapDriver {
+export function createHostDriver(options: HostDriverOptions): HostDriver {
   const directory = resolve(options.directory);
   const isRoot = process.getuid?.() === 0;
   const architecture = hostArchitecture();
   const host: Host = {
     directory,
-    bwrapPath: options.bwrapPath ?? '/usr/bin/bwrap',
+    runtime: options.runtime ?? createBubblewrapRuntime(),
     limits: { ...defaultSandboxLimits, ...options.limits },
     groups: createOnce(async () => findBoxGroups(toInstallation(directory))),
     filter: architecture === null ? null : compileSeccomp(readSeccompPolicy(), readCallNumbers(), architecture),

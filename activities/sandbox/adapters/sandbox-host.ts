@@ -6,7 +6,8 @@ import { AppError } from '../../../domain/errors.ts';
 import { type RunRef, tenantSchema } from '../../../domain/ids.ts';
 import type { SandboxRef } from '../ports.ts';
 import type { TreeBounds } from '../tree/tree-safety.ts';
-import { boxEtcFiles, boxScripts } from './bubblewrap-arguments.ts';
+import { boxEtcFiles, boxScripts } from './box-layout.ts';
+import type { BoxRuntime } from './box-runtime.ts';
 import type { BoxGroups } from './cgroups.ts';
 import type { SandboxLimits } from './sandbox-limits.ts';
 import type { UidPool } from './sandbox-uids.ts';
@@ -14,13 +15,15 @@ import { isThere } from './host-files.ts';
 
 /** What this driver holds, and what it does not, on this host. */
 export interface SandboxDescription {
-  readonly driver: 'bubblewrap';
+  readonly driver: BoxRuntime['name'];
   readonly directory: string;
   /** `own`: each sandbox has a uid of its own. `shared`: all have the worker's. */
   readonly uid: 'own' | 'shared';
   /** Control groups that hold a box as a whole. */
   readonly groups: 'none' | 'version 1' | 'version 2';
   readonly seccomp: boolean;
+  /** Probes that find something inside which is not the host's, each with what it is. */
+  readonly virtual: BoxRuntime['virtual'];
   readonly limits: SandboxLimits;
   /** Sentences on what is weaker than it could be, for `doctor` and the log. */
   readonly weaker: readonly string[];
@@ -29,7 +32,7 @@ export interface SandboxDescription {
 /** What the parts of the driver share. */
 export interface Host {
   readonly directory: string;
-  readonly bwrapPath: string;
+  readonly runtime: BoxRuntime;
   readonly limits: SandboxLimits;
   /** Null when the worker is not root: its sandboxes share its uid. */
   readonly uids: UidPool | null;
@@ -94,11 +97,12 @@ export async function describeHost(host: Host): Promise<SandboxDescription> {
     ],
   ] as const;
   return {
-    driver: 'bubblewrap',
+    driver: host.runtime.name,
     directory: host.directory,
     uid: host.uids === null ? 'shared' : 'own',
     groups: groups === null ? 'none' : `version ${groups.version}`,
     seccomp: host.filter !== null,
+    virtual: host.runtime.virtual,
     limits: host.limits,
     weaker: weaknesses.flatMap(([holds, text]) => (holds ? [text] : [])),
   };
@@ -119,10 +123,11 @@ const hostPrograms = [
  * @throws AppError `Config.Invalid` naming what is missing or closed, with the mend.
  */
 export async function checkHost(host: Host): Promise<void> {
-  if (!(await isThere(host.bwrapPath))) {
+  await host.runtime.check();
+  if (host.runtime.name === 'gvisor' && (host.uids === null || (await host.groups()) === null)) {
     throw new AppError('Config.Invalid', {
-      what: `bubblewrap is missing (${host.bwrapPath})`,
-      mend: 'Run: apt-get install -y bubblewrap',
+      what: 'gVisor needs a worker that is root and control groups, by which a box is ended',
+      mend: 'Choose bubblewrap with LONGHAUL_SANDBOX=bubblewrap.',
     });
   }
   for (const program of hostPrograms) {
