@@ -98,6 +98,6 @@ function answerFailure({ log }: ApiPorts, context: Context<ApiEnv>, failure: App
 }
 
 function toCause(failure: AppError): { readonly stack: string | undefined } {
-  const { cause } = failure.facts;
+  const { cause } = failure;
   return { stack: cause instanceof Error ? cause.stack : failure.stack };
 }

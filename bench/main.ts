@@ -6,11 +6,12 @@ import { type BenchContext, openBenchContext } from './support/bench-context.ts'
 import { describeEnvironment } from './support/environment.ts';
 import { runHistoryBench } from './history/history-bench.ts';
 import { type OverheadOptions, runOverheadBench } from './overhead/overhead-bench.ts';
+import { runReadingBench } from './reading/reading-bench.ts';
 import { type RecoveryOptions, runRecoveryBench } from './recovery/recovery-bench.ts';
 
 const count = z.coerce.number().int().min(1).max(100_000);
 const argumentsSchema = z.strictObject({
-  name: z.enum(['history', 'overhead', 'recovery']),
+  name: z.enum(['history', 'overhead', 'recovery', 'reading']),
   json: z.boolean().default(false),
   turns: count.optional(),
   pairs: count.optional(),
@@ -34,7 +35,7 @@ interface BenchResult {
   readonly violations: readonly string[];
 }
 
-const usage = `Usage: npm run bench -- <history|overhead|recovery> [--json] [options]; bench/README.md names the options of each.`;
+const usage = `Usage: npm run bench -- <history|overhead|recovery|reading> [--json] [options]; bench/README.md names the options of each.`;
 
 function readArguments(): Arguments {
   const text = { type: 'string' } as const;
@@ -79,6 +80,7 @@ const benches: Readonly<Record<Arguments['name'], (context: BenchContext, values
     history: (context, values) => runHistoryBench(context, { turns: values.turns ?? 600, pairs: values.pairs ?? 3 }),
     overhead: (context, values) => runOverheadBench(context, toOverheadOptions(values)),
     recovery: (context, values) => runRecoveryBench(context, toRecoveryOptions(values)),
+    reading: (context) => runReadingBench(context),
   };
 
 /** As shells tell of SIGINT. */

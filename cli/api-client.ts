@@ -1,7 +1,11 @@
 import type { z } from 'zod';
 import { AppError, type FailureType } from '../domain/errors.ts';
 import {
+  type HistoryLine,
+  historyLineSchema,
   problemSchema,
+  type Prompt,
+  promptSchema,
   type Run,
   type RunList,
   runListSchema,
@@ -16,7 +20,16 @@ import {
 export interface Submission {
   readonly input: string;
   readonly profile?: string;
-  readonly budget?: Readonly<Record<string, number>>;
+  readonly budget?: Readonly<Record<string, number | string>>;
+  readonly on_step_failure?: string;
+}
+
+/** A verb with which a person takes hold of a run. */
+export interface Verb {
+  readonly path: string;
+  readonly body: Readonly<Record<string, unknown>>;
+  /** Repeats under one key are one hold. */
+  readonly key: string;
 }
 
 /** The native door of one server. Every method throws `Engine.Unavailable` when nobody answers there. */
@@ -26,6 +39,12 @@ export interface ApiClient {
   readonly read: (id: string) => Promise<Run>;
   readonly list: (query: Readonly<Record<string, string>>) => Promise<RunList>;
   readonly cancel: (id: string) => Promise<Run>;
+  /** A verb on a run or step, such as `pause` or `fork`; gives the run as it stands, or the new one. */
+  readonly hold: (id: string, verb: Verb) => Promise<Run>;
+  /** The messages that a model step sent. */
+  readonly prompt: (id: string, seq: number) => Promise<Prompt>;
+  /** The engine's histories of a run, an execution each. */
+  readonly histories: (id: string) => AsyncGenerator<HistoryLine>;
   /** The recorded steps, in order. */
   readonly trajectory: (id: string) => AsyncGenerator<TrajectoryLine>;
   /** What a recorded step was asked, and the page that it fetched. */
@@ -42,7 +61,7 @@ const typeOfStatus: Readonly<Record<number, FailureType>> = {
   402: 'Budget.Exceeded',
   403: 'Input.ForeignOrigin',
   404: 'Input.NotFound',
-  409: 'Input.InFlight',
+  409: 'Run.Conflict',
   413: 'Input.TooLarge',
   415: 'Input.UnsupportedMedia',
   422: 'Input.Invalid',
@@ -71,8 +90,16 @@ export function createApiClient(baseUrl: string): ApiClient {
     read: (id) => json(runSchema, run(id)),
     list: (query) => json(runListSchema, `/v1/research?${new URLSearchParams(query).toString()}`),
     cancel: (id) => json(runSchema, run(id, '/cancel'), { method: 'POST' }),
+    hold: (id, { path, body, key }) =>
+      json(runSchema, run(id, `/${path}`), {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', 'idempotency-key': key },
+        body: JSON.stringify(body),
+      }),
+    prompt: (id, seq) => json(promptSchema, run(id, `/steps/${seq}/prompt`)),
+    histories: (id) => readLines(baseUrl, run(id, '/histories'), historyLineSchema),
     readStep: (id, seq) => json(stepSchema, run(id, `/steps/${seq}`)),
-    trajectory: (id) => readTrajectory(baseUrl, run(id, '/trajectory')),
+    trajectory: (id) => readLines(baseUrl, run(id, '/trajectory'), trajectoryLineSchema),
     openEvents: async (id, after, signal) => {
       const headers = {
         accept: 'text/event-stream',
@@ -123,14 +150,14 @@ async function toApiError(response: Response, baseUrl: string): Promise<AppError
   return new AppError(type, { what: [what, ...fields].join('; ') });
 }
 
-async function* readTrajectory(baseUrl: string, path: string): AsyncGenerator<TrajectoryLine> {
+async function* readLines<T>(baseUrl: string, path: string, schema: z.ZodType<T>): AsyncGenerator<T> {
   const response = await call(baseUrl, path, { headers: { accept: 'application/x-ndjson' } });
   const decoder = new TextDecoder();
   let rest = '';
   for await (const chunk of requireBody(response)) {
     const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
     rest = lines.pop() ?? '';
-    for (const line of lines) if (line.trim() !== '') yield trajectoryLineSchema.parse(JSON.parse(line));
+    for (const line of lines) if (line.trim() !== '') yield schema.parse(JSON.parse(line));
   }
-  if (rest.trim() !== '') yield trajectoryLineSchema.parse(JSON.parse(rest));
+  if (rest.trim() !== '') yield schema.parse(JSON.parse(rest));
 }

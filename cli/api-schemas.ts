@@ -20,6 +20,7 @@ const listedRunSchema = z.looseObject({
   outcome: outcomeKindSchema.nullable().default(null),
   input: textOrNull,
   cost_usd: z.number().nullable().default(null),
+  waiting_for: textOrNull,
   created_at: textOrNull,
 });
 export type ListedRun = z.infer<typeof listedRunSchema>;
@@ -36,6 +37,9 @@ export const runSchema = listedRunSchema.extend({
   waitingFor: z.looseObject({ reason: z.string(), message: z.string() }).nullable().default(null),
   waitUntil: textOrNull,
   error: z.looseObject({ type: z.string(), message: z.string() }).nullable().default(null),
+  parent: z.looseObject({ run: z.string(), step: z.int() }).nullable().default(null),
+  forks: z.array(z.string()).default([]),
+  extra_attempts: z.number().nullable().default(null),
 });
 export type Run = z.infer<typeof runSchema>;
 
@@ -55,7 +59,7 @@ export const trajectoryLineSchema = z.discriminatedUnion('type', [
   z.looseObject({
     type: z.literal('step'),
     seq: z.int(),
-    kind: z.enum(['model', 'tool']),
+    kind: z.enum(['model', 'tool', 'message']),
     turn: z.int(),
     status: z.string(),
     delivery: z.int().default(1),
@@ -75,6 +79,7 @@ export const trajectoryLineSchema = z.discriminatedUnion('type', [
       })
       .nullable()
       .default(null),
+    hold: z.looseObject({ action: z.string(), by: z.string(), why: z.string() }).nullable().default(null),
     contents: z.array(contentSchema).default([]),
   }),
   z.looseObject({ type: z.literal('outcome') }),
@@ -92,6 +97,20 @@ export type Step = z.infer<typeof stepSchema>;
 
 /** The calls content of a model's step. */
 export const recordedCallsSchema = z.array(z.looseObject({ tool: z.string(), arguments: z.unknown() }));
+
+/** A prompt as `GET …/steps/{n}/prompt` shows it. */
+export const promptSchema = z.looseObject({
+  step: z.int(),
+  messages: z.array(z.looseObject({ role: z.string(), content: z.string() })),
+});
+export type Prompt = z.infer<typeof promptSchema>;
+
+/** A line of `GET …/histories`. */
+export const historyLineSchema = z.looseObject({
+  n: z.int(),
+  history: z.looseObject({ events: z.array(z.unknown()) }),
+});
+export type HistoryLine = z.infer<typeof historyLineSchema>;
 
 /** RFC 9457. */
 export const problemSchema = z.looseObject({

@@ -5,7 +5,10 @@ import { listRuns, type ListOptions } from './commands/list.ts';
 import { research, type ResearchOptions } from './commands/research.ts';
 import { showRun, type ShowOptions } from './commands/show.ts';
 import { watchRun } from './commands/watch.ts';
+import { addHoldCommands, addRecordCommands } from './hold-commands.ts';
+import { addDecide } from './decide-command.ts';
 import { addDevelopmentCommands } from './development-commands.ts';
+import { addInspectionCommands } from './inspection-commands.ts';
 import { parseRunId } from './run-id.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -45,11 +48,16 @@ export function createProgram(terminal: Terminal, setExitCode: SetExitCode): Com
     setExitCode(await work(createCommandContext(terminal, options)));
   addResearch(program, run);
   addRunCommands(program, run);
+  addHoldCommands(program, { own, limited, run });
+  addRecordCommands(program, { own, limited, run });
   addDevelopmentCommands(program, terminal, setExitCode);
+  addInspectionCommands(program, terminal, setExitCode);
+  addDecide(program, setExitCode);
   return program;
 }
 
-type Run = (options: CommonOptions, work: (context: CommandContext) => Promise<number>) => Promise<void>;
+/** Runs a command with its context, and keeps its exit code. */
+export type Run = (options: CommonOptions, work: (context: CommandContext) => Promise<number>) => Promise<void>;
 
 /** The options of every command that speaks to the API. */
 function own(command: Command): Command {
@@ -58,15 +66,22 @@ function own(command: Command): Command {
     .option('--json', 'JSON on standard output, progress on standard error');
 }
 
-function addResearch(program: Command, run: Run): void {
-  own(program.command('research <question>'))
-    .description('submit a question and watch its run; Ctrl-C detaches and never cancels')
-    .option('--profile <name>', 'the agent to use')
+/** The limits of a run, which may be lowered from the profile's. */
+function limited(command: Command): Command {
+  return command
     .option('--max-turns <n>', 'model turns at most', whole(1))
     .option('--max-tool-calls <n>', 'tool calls at most', whole(0))
     .option('--max-tokens <n>', 'tokens at most, prompts included', whole(1))
     .option('--max-cost-usd <amount>', 'money at most', positive)
-    .option('--max-wall-seconds <n>', 'time at most, waiting included', whole(1))
+    .option('--max-wall-seconds <n>', 'time at most; time that it stands still for people does not count', whole(1));
+}
+
+function addResearch(program: Command, run: Run): void {
+  limited(own(program.command('research <question>')))
+    .description('submit a question and watch its run; Ctrl-C detaches and never cancels')
+    .option('--profile <name>', 'the agent to use')
+    .option('--on-exceed <way>', 'what happens at a limit: finalize, pause or fail')
+    .option('--on-step-failure <mode>', 'when the attempts of a step ran out: observe, pause or fail')
     .option('--idempotency-key <key>', 'submitting again under the same key gives the same run')
     .option('--no-watch', 'print the run id and return')
     .action((question: string, options: ResearchOptions & CommonOptions) =>

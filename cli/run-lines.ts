@@ -38,6 +38,8 @@ export const stepHeader = `${'step'.padStart(5)} ${'turn'.padStart(5)}  ${'what'
 /** One line for a step that is done; null for events that people need not see. */
 export function toStepLine(event: EventMessage, note: StepNote | null = null): string | null {
   if (event.type === 'run.cancel_requested') return 'cancellation was asked for';
+  const hold = toHoldLine(event);
+  if (hold !== null) return hold;
   if (event.type !== 'step.completed' && event.type !== 'step.failed') return null;
   const parsed = stepDataSchema.safeParse(event.data);
   if (!parsed.success) return null;
@@ -49,11 +51,37 @@ export function toStepLine(event: EventMessage, note: StepNote | null = null): s
   return `${columns.join(' ')} ${tokens.padStart(15)}  ${cost.padStart(8)}  ${toResult(parsed.data, note)}`;
 }
 
+const holdSchema = z.looseObject({ by: z.string(), why: z.string().default(''), seq: z.int().optional() });
+
+const holdWords: Readonly<Record<string, string>> = {
+  'run.paused': 'a pause was asked for',
+  'run.resumed': 'the run goes on',
+  'run.finalizing': 'the answer was asked for',
+  'message.received': 'a message to the model',
+  'budget.raised': 'the budget was raised',
+  'step.retried': 'retried',
+  'step.skipped': 'skipped',
+  'step.edited': 'edited',
+  'step.approved': 'approved',
+  'step.denied': 'denied',
+};
+
+/** A line for what a person did; null for every other event. */
+function toHoldLine({ type, data }: EventMessage): string | null {
+  const words = holdWords[type];
+  const hold = holdSchema.safeParse(data);
+  if (words === undefined || !hold.success) return null;
+  const { by, why, seq } = hold.data;
+  const what = seq === undefined ? words : `step ${seq} was ${words}`;
+  return toSafeLine(`${what}, by ${by}${why === '' ? '' : `: ${why}`}`);
+}
+
 function toCost(costMicroUsd: number | null): string {
   return costMicroUsd === null ? 'no price' : formatCost(costMicroUsd / 1e6);
 }
 
 function toWhat({ kind, purpose, tool }: StepData): string {
+  if (kind === 'message') return 'message of a person';
   if (kind === 'model') return purpose === 'final' ? 'model: final answer' : 'model';
   return toSafeLine(tool ?? 'tool');
 }

@@ -42,6 +42,7 @@ export const failures = {
   'Tool.OutcomeUnknown': { retry: 'never', http: 502, title: 'OUTCOME_UNKNOWN' },
   'Tool.RateLimited': { retry: 'wait', http: 503, title: 'tool rate limit' },
   'Tool.QuotaExhausted': { retry: 'never', http: 502, title: 'tool quota exhausted' },
+  'Tool.Auth': { retry: 'never', http: 502, title: 'tool refused the credentials' },
   'Tool.Timeout': { retry: 'never', http: 504, title: 'tool too slow' },
   'Tool.Unknown': { retry: 'never', http: 502, title: 'unknown tool' },
   'Tool.BadArguments': { retry: 'never', http: 502, title: 'bad tool arguments' },
@@ -99,13 +100,15 @@ export interface FailureFacts {
  */
 export class AppError extends Error {
   readonly type: FailureType;
-  readonly facts: FailureFacts;
+  /** Without the cause: what another's error holds is not ours to show. */
+  readonly facts: Omit<FailureFacts, 'cause'>;
 
   constructor(type: FailureType, facts: FailureFacts) {
     super(toFailureMessage(type, facts), { cause: facts.cause });
     this.name = 'AppError';
     this.type = type;
-    this.facts = facts;
+    const { cause: _cause, ...own } = facts;
+    this.facts = own;
   }
 }
 

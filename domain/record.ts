@@ -34,14 +34,24 @@ const modelFactsSchema = z.strictObject({
   head: digestSchema,
 });
 
+/** Where a page came from. Records of before these facts were kept do not have the optional ones. */
+export const pageSourceSchema = z.strictObject({
+  url: z.string(),
+  title: z.string().nullable(),
+  via: z.enum(['direct', 'jina']).optional(),
+  /** Null when whoever fetched it does not tell. */
+  status: z.int().nullable().optional(),
+  fetchedAtMs: z.int().min(0).optional(),
+});
+
 /** What only a tool call has. */
 const toolFactsSchema = z.strictObject({
   server: z.string(),
   tool: z.string(),
   modelSeq: z.int().min(0),
   callIndex: z.int().min(0),
-  /** A page that was fetched, for the list of sources. */
-  source: z.strictObject({ url: z.string(), title: z.string().nullable() }).nullable(),
+  /** A page that was fetched, for the list of sources; its text and bytes are the contents `page` and `raw`. */
+  source: pageSourceSchema.nullable(),
   /** The sandbox that the call worked in, and its files after it; null for every other tool. */
   sandbox: z.strictObject({ id: z.string(), treeDigest: digestSchema.nullable() }).nullable(),
 });

@@ -5,8 +5,9 @@ import type { StepFailure } from '../../domain/record.ts';
 import { estimateTokens } from '../../domain/tokens.ts';
 import type { Effect } from '../../domain/tools.ts';
 import { noUsage } from '../../domain/usage.ts';
+import { fillSlot } from '../steps/fill-slot.ts';
 import { judgeCall, readCalls, toModelReceipt, toToolReceipt } from '../steps/receipts.ts';
-import type { RecordedStep, StepDraft } from '../storage/trajectory-store.ts';
+import type { StepDraft } from '../storage/trajectory-store.ts';
 import type { ClosedStep, CloseStepInput } from './contract.ts';
 import type { RunPorts } from './ports.ts';
 
@@ -14,30 +15,16 @@ import type { RunPorts } from './ports.ts';
 export async function closeStep(ports: RunPorts, input: CloseStepInput): Promise<ClosedStep> {
   const manifest = await ports.history.readManifest(input);
   const asked = input.call === null ? null : await readAsked(ports, input, manifest);
-  const step = await fillSlot(ports, input, (failure) => toDraft(ports, { input, manifest, asked, failure }));
+  const step = await fillSlot(ports.trajectory, input, (wasCalled) => {
+    const failure = wasCalled ? toUnknown(input) : input.failure;
+    return toDraft(ports, { input, manifest, asked, failure });
+  });
   const isModel = step.record.kind === 'model';
   return {
     recordDigest: step.digest,
     model: isModel && step.record.status === 'ok' ? await toModelReceipt(ports.trajectory, manifest, step) : null,
     tool: isModel ? null : await toToolReceipt(ports.trajectory, input.tenant, step),
   };
-}
-
-/** An attempt that still works on the slot is shut out by the same write; a success that came in time is adopted. */
-async function fillSlot(
-  { trajectory }: RunPorts,
-  input: CloseStepInput,
-  toDraftOf: (failure: StepFailure) => StepDraft,
-): Promise<RecordedStep> {
-  for (;;) {
-    const standing = await trajectory.readSlot(input);
-    if (standing.type === 'record') return standing.step;
-    const wasCalled = standing.type === 'claim' && standing.claim.intent;
-    const failure = wasCalled ? toUnknown(input) : input.failure;
-    const tag = standing.type === 'claim' ? standing.tag : null;
-    const put = await trajectory.putStep(input, toDraftOf(failure), tag);
-    if (put.won) return put.step;
-  }
 }
 
 /** The call may have been made: whoever ended the step does not know whether it took effect. */

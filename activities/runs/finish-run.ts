@@ -76,7 +76,9 @@ function toSources(history: History): RunOutcome['sources'] {
   const sources = new Map<string, RunOutcome['sources'][number]>();
   for (const { record } of history.steps) {
     const source = record.tool?.source;
-    if (source !== null && source !== undefined && !sources.has(source.url)) sources.set(source.url, source);
+    if (source === null || source === undefined || sources.has(source.url)) continue;
+    // How and when it was read is told by its step.
+    sources.set(source.url, { url: source.url, title: source.title });
   }
   return [...sources.values()];
 }

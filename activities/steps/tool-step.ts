@@ -50,7 +50,7 @@ export interface ToolResult {
   /** What the model is shown. */
   readonly text: string;
   readonly usage?: TokenUsage;
-  readonly source?: { readonly url: string; readonly title: string | null };
+  readonly source?: NonNullable<NonNullable<StepRecord['tool']>['source']>;
   /** The sandbox that was worked in, and its files after the call. */
   readonly sandbox?: NonNullable<StepRecord['tool']>['sandbox'];
   /** Kept beside the observation, for audit and citation. */

@@ -3,7 +3,10 @@ import { AppError } from '../../domain/errors.ts';
 import { googleSearchSchema, scrapeSchema } from '../../domain/tool-catalog.ts';
 import type { ToolHandler } from '../steps/tool-step.ts';
 import { parseArguments } from '../steps/tool-arguments.ts';
+import { sortPageHeaders } from './page-headers.ts';
+import { toPageText } from './page-text.ts';
 import type { PagePort, ReaderPort, SearchPort, SearchRequest, SearchResult } from './ports.ts';
+import { cutPage } from './reader-prompt.ts';
 
 /** Ports of the web pool's tools. */
 export interface WebToolPorts {
@@ -55,37 +58,50 @@ function toSearchRequest(args: z.infer<typeof googleSearchSchema>): SearchReques
 function createScrapeTool({ pages, readerFor }: WebToolPorts): ToolHandler {
   return async (args, context) => {
     const asked = parseArguments('scrape_and_extract_info', scrapeSchema, args);
-    const headers = asked.custom_headers ?? undefined;
-    const page = await pages.read({ url: asked.url, ...(headers === undefined ? {} : { headers }) }, context);
+    const headers = asked.custom_headers ?? {};
+    const page = await pages.read({ url: asked.url, headers }, context);
     if (page.text.trim() === '') throw new AppError('Tool.Failed', { what: `${asked.url} has no readable text` });
     const { profile } = context.manifest;
-    const shown = cutCodePoints(page.text, profile.reader.maxPageChars);
+    const text = toPageText(page);
+    const shown = cutPage(text, profile.reader.maxPageChars);
     const request = { text: shown.text, wanted: asked.info_to_extract, maxTokens: profile.reader.maxTokens };
     const extraction = await readerFor(profile.reader.name).extract(request, context);
-    const lines = page.text.split('\n').length;
+    const { dropped } = sortPageHeaders(headers);
     return {
       text: JSON.stringify({
         success: true,
         url: asked.url,
         extracted_info: extraction.text,
         error: '',
-        scrape_stats: {
-          line_count: lines,
-          char_count: page.text.length,
-          all_content_displayed: !shown.cut,
-        },
+        scrape_stats: toStatistics(text, shown),
         model_used: extraction.model,
         tokens_used: extraction.usage.inputTokens + extraction.usage.outputTokens,
+        ...(dropped.length === 0 ? {} : { headers_not_sent: dropped.slice(0, maxNamedHeaders) }),
       }),
       usage: extraction.usage,
-      source: { url: page.finalUrl, title: page.title },
-      contents: { page: page.text, raw: page.raw },
+      source: {
+        url: page.finalUrl,
+        title: page.title,
+        via: page.via,
+        status: page.status,
+        fetchedAtMs: page.fetchedAtMs,
+      },
+      contents: { page: text, ...(page.raw === null ? {} : { raw: page.raw }) },
     };
   };
 }
 
-function cutCodePoints(text: string, limit: number): { readonly text: string; readonly cut: boolean } {
-  if (text.length <= limit) return { text, cut: false };
-  const points = Array.from(text);
-  return points.length <= limit ? { text, cut: false } : { text: points.slice(0, limit).join(''), cut: true };
+const maxNamedHeaders = 20;
+
+/** *Source:* the fields that the original tells of a page; MiroThinker protocol §6.2. */
+function toStatistics(
+  text: string,
+  shown: { readonly text: string; readonly isWhole: boolean },
+): Record<string, unknown> {
+  return {
+    line_count: text.split('\n').length,
+    char_count: text.length,
+    last_char_line: shown.text.split('\n').length,
+    all_content_displayed: shown.isWhole,
+  };
 }

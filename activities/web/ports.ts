@@ -26,6 +26,8 @@ export interface SearchHit {
   readonly link: string;
   readonly snippet?: string;
   readonly position?: number;
+  /** When it was published, as the provider writes it. */
+  readonly date?: string;
 }
 
 /** What a provider found; an empty list is a result, not a failure. */
@@ -34,23 +36,42 @@ export interface SearchResult {
   readonly searchParameters: Readonly<Record<string, unknown>>;
 }
 
-/** A search provider. Throws `Tool.RateLimited`, `Tool.QuotaExhausted`, `Tool.Unavailable` or `Tool.Failed`. */
+/**
+ * A search provider. One call is one request to it: whether to ask again, without quotes or elsewhere, is the caller's decision.
+ *
+ * Throws `Tool.Auth`, `Tool.QuotaExhausted`, `Tool.RateLimited`, `Tool.Refused`, `Tool.Unavailable` or `Tool.Failed`.
+ */
 export interface SearchPort {
   readonly search: (request: SearchRequest, options: WebCallOptions) => Promise<SearchResult>;
 }
 
-/** A fetched page, converted to text. */
+/** A link of a page's text. */
+export interface PageLink {
+  readonly text: string;
+  readonly url: string;
+}
+
+/** A fetched page, converted to text: with its bytes the snapshot that citations are checked against. */
 export interface Page {
   /** Where the redirects ended. */
   readonly finalUrl: string;
-  readonly status: number;
+  /** Of the last answer; null when whoever fetched it for us does not tell. */
+  readonly status: number | null;
   readonly contentType: string;
+  /** Who asked the site: we, or a reading service. */
+  readonly via: 'direct' | 'jina';
+  /** When it arrived, in milliseconds of the epoch. */
+  readonly fetchedAtMs: number;
   /** Null when the page names none. */
   readonly title: string | null;
-  /** Markdown for HTML, the decoded text otherwise. */
+  /** Its main text: Markdown for HTML and documents, the decoded text otherwise. */
   readonly text: string;
-  /** The bytes as received, after content decoding. */
-  readonly raw: Uint8Array;
+  /** The links in `text`, each address once. */
+  readonly links: readonly PageLink[];
+  /** Is `text` shorter than the page? */
+  readonly truncated: boolean;
+  /** The bytes as received, after content decoding; null when they never came here. */
+  readonly raw: Uint8Array | null;
 }
 
 /**

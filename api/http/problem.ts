@@ -59,7 +59,8 @@ export function toRuleErrors(issues: readonly z.core.$ZodIssue[]): Problem['erro
 }
 
 function toErrors(failure: AppError): Problem['errors'] {
-  const { cause, field, what } = failure.facts;
+  const { cause } = failure;
+  const { field, what } = failure.facts;
   if (cause instanceof z.ZodError) return toRuleErrors(cause.issues);
   const rule = what.startsWith('unknown field') ? 'unknown_field' : toCode(failure.type);
   return field === undefined ? [] : [{ pointer: field, rule, detail: what.slice(0, maxDetailChars) }];

@@ -5,7 +5,7 @@ import { textNames } from '../../activities/storage/history-reader.ts';
 import type { RecordedStep } from '../../activities/storage/trajectory-store.ts';
 import { AppError } from '../../domain/errors.ts';
 import type { RunManifest } from '../../domain/manifest.ts';
-import { recordedCallsSchema, stepHoldSchema, stepKindSchema } from '../../domain/record.ts';
+import { recordedCallsSchema, stepHoldSchema, stepKindSchema, pageSourceSchema } from '../../domain/record.ts';
 import type { ApiPorts } from '../ports.ts';
 import { toIso, toUsd } from '../runs/run-schemas.ts';
 import { readOwnedStep } from './export-trajectory.ts';
@@ -52,7 +52,7 @@ export const stepSchema = z
     cost_usd: z.number().nullable(),
     failure: z.strictObject({ type: z.string(), message: z.string() }).nullable(),
     /** The page that was read, if one was. */
-    source: z.strictObject({ url: z.string(), title: z.string().nullable() }).nullable(),
+    source: pageSourceSchema.nullable(),
     /** Null for a slot that was closed before its step could begin. */
     request: requestSchema.nullable(),
     /** What a person did to the step, if anybody did. */

@@ -37,5 +37,6 @@ function toLine(run: ListedRun): string {
   const question = Array.from(toSafeLine(run.input ?? ''));
   const shown =
     question.length > maxQuestionChars ? `${question.slice(0, maxQuestionChars - 1).join('')}…` : question.join('');
-  return `${toSafeLine(run.id)}  ${at}  ${toSafeLine(state)}  ${cost}  ${shown}`;
+  const wait = run.waiting_for === null ? '' : `  [${toSafeLine(run.waiting_for)}]`;
+  return `${toSafeLine(run.id)}  ${at}  ${toSafeLine(state)}  ${cost}  ${shown}${wait}`;
 }

@@ -4,14 +4,20 @@ import type { CommandContext } from '../command-context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { watchRun } from './watch.ts';
 
-/** The flags of `research`. */
-export interface ResearchOptions {
-  readonly profile?: string;
+/** Limits on the command line. */
+export interface BudgetOptions {
   readonly maxTurns?: number;
   readonly maxToolCalls?: number;
   readonly maxTokens?: number;
   readonly maxCostUsd?: number;
   readonly maxWallSeconds?: number;
+  readonly onExceed?: string;
+}
+
+/** The flags of `research`. */
+export interface ResearchOptions extends BudgetOptions {
+  readonly profile?: string;
+  readonly onStepFailure?: string;
   readonly idempotencyKey?: string;
   readonly watch: boolean;
 }
@@ -30,20 +36,29 @@ export async function research(context: CommandContext, question: string, option
   return watchRun(context, { id: run.id, after: null, jsonEvents: false, check: false });
 }
 
-function toSubmission(question: string, options: ResearchOptions): Submission {
-  const limits: Readonly<Record<string, number | undefined>> = {
+/** The limits that were given, as the API takes them; null for none. */
+export function toBudget(options: BudgetOptions): Record<string, number | string> | null {
+  const limits: Readonly<Record<string, number | string | undefined>> = {
     max_turns: options.maxTurns,
     max_tool_calls: options.maxToolCalls,
     max_tokens: options.maxTokens,
     max_cost_usd: options.maxCostUsd,
     max_wall_seconds: options.maxWallSeconds,
+    on_exceed: options.onExceed,
   };
   const budget = Object.fromEntries(
-    Object.entries(limits).filter((entry): entry is [string, number] => entry[1] !== undefined),
+    Object.entries(limits).filter((entry): entry is [string, number | string] => entry[1] !== undefined),
   );
+  return Object.keys(budget).length === 0 ? null : budget;
+}
+
+function toSubmission(question: string, options: ResearchOptions): Submission {
+  const { profile, onStepFailure } = options;
+  const budget = toBudget(options);
   return {
     input: question,
-    ...(options.profile === undefined ? {} : { profile: options.profile }),
-    ...(Object.keys(budget).length === 0 ? {} : { budget }),
+    ...(profile === undefined ? {} : { profile }),
+    ...(budget === null ? {} : { budget }),
+    ...(onStepFailure === undefined ? {} : { on_step_failure: onStepFailure }),
   };
 }

@@ -65,6 +65,8 @@ function toRequest(
   step: TrajectoryStep,
   calls: ReadonlyMap<number, readonly { readonly tool: string; readonly arguments: unknown }[]>,
 ): unknown {
+  const edited = contentOf(step, 'arguments');
+  if (edited !== null) return JSON.parse(edited);
   if (step.tool === null) return step.model === null ? null : { purpose: step.model.purpose, model: step.model.model };
   return calls.get(step.tool.modelSeq)?.[step.tool.callIndex]?.arguments ?? null;
 }
@@ -84,11 +86,14 @@ function toRunLines(run: Run): string[] {
       : [`progress turn ${progress.turn}, ${progress.tool_calls} tool calls, ${progress.steps} steps`]),
     ...(run.outcome === null ? [`status   ${toSafeLine(run.status)}`] : toEndLines(run)),
     ...(wait === null ? [] : [wait]),
+    ...(run.parent === null ? [] : [`forked   from ${toSafeLine(run.parent.run)} at step ${run.parent.step}`]),
+    ...(run.forks.length === 0 ? [] : [`forks    ${run.forks.map(toSafeLine).join(' ')}`]),
+    ...((run.extra_attempts ?? 0) === 0 ? [] : [`attempts ${run.extra_attempts} beside the recorded ones`]),
   ];
 }
 
 function toStepLines({ step, request }: ShownStep, limit: number): string[] {
-  const label = step.kind === 'model' ? 'reply' : 'observation';
+  const label = ({ model: 'reply', tool: 'observation', message: 'message' } as const)[step.kind];
   const said = contentOf(step, label);
   const { source } = step.tool ?? { source: null };
   return [
@@ -96,12 +101,18 @@ function toStepLines({ step, request }: ShownStep, limit: number): string[] {
     toHead(step).join('  '),
     ...toBlock('request', JSON.stringify(request), limit),
     ...(source === null ? [] : [`  source       ${toSafeLine(source.url)}`]),
+    ...(step.hold === null
+      ? []
+      : [
+          `  ${step.hold.action.padEnd(12)} by ${toSafeLine(step.hold.by)}${step.hold.why === '' ? '' : `: ${toSafeLine(step.hold.why)}`}`,
+        ]),
     ...(step.failure === null ? [] : toBlock('failure', `${step.failure.type}: ${step.failure.message}`, limit)),
     ...(said === null ? [] : toBlock(label, said, limit)),
   ];
 }
 
 function toHead(step: TrajectoryStep): string[] {
+  if (step.kind === 'message') return [`step ${step.seq}`, `turn ${step.turn}`, 'message of a person'];
   const name = step.tool?.tool ?? (step.model?.purpose === 'final' ? 'model, final answer' : 'model');
   const took = `${((step.endedAtMs - step.startedAtMs) / 1_000).toFixed(1)} s`;
   const head = [`step ${step.seq}`, `turn ${step.turn}`, toSafeLine(name), step.status, took];

@@ -1,4 +1,10 @@
 import type { Campaign } from './support/campaign.ts';
 
 /** Every campaign by its name; each is loaded only when it is asked for. */
-export const campaigns: Readonly<Record<string, () => Promise<Campaign>>> = {};
+export const campaigns: Readonly<Record<string, () => Promise<Campaign>>> = {
+  ssrf: async () => (await import('./ssrf/ssrf-campaign.ts')).runSsrfCampaign,
+  exfiltration: async () => (await import('./exfiltration/exfiltration-campaign.ts')).runExfiltrationCampaign,
+  secrets: async () => (await import('./secrets/secrets-campaign.ts')).runSecretsCampaign,
+  parsers: async () => (await import('./parsers/parsers-campaign.ts')).runParsersCampaign,
+  simulation: async () => (await import('./simulation/simulation-campaign.ts')).runSimulationCampaign,
+};

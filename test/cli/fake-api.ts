@@ -9,7 +9,8 @@ export interface FakeApi {
   /** Frames of the event stream, one list a connection; `hang` keeps it open. */
   streams: { events: readonly FakeEvent[]; hang?: boolean }[];
   trajectory: object[];
-  steps: Record<number, object>;
+  /** Answers below `steps/`, by the last part of the path. */
+  steps: Record<string, object>;
   list: object;
   /** When set, every request is answered with it. */
   problem: { status: number; body: object } | null;
@@ -98,7 +99,7 @@ function dispatch(
   if (last === 'events') return stream(api, lastEventId, response);
   if (last === 'trajectory') return response.end(api.trajectory.map((line) => JSON.stringify(line)).join('\n'));
   if (last === 'cancel') return json(202, api.run);
-  if (pathname.includes('/steps/')) return json(200, api.steps[Number(last)]);
+  if (pathname.includes('/steps/') && method === 'GET') return json(200, api.steps[last]);
   if (last !== 'research') return json(200, api.run);
   return method === 'POST' ? json(202, { ...api.run, status: 'queued', outcome: null }) : json(200, api.list);
 }

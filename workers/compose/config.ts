@@ -64,6 +64,14 @@ const poolsSchema = z
   .transform((text) => text.split(','))
   .pipe(z.array(z.enum(poolNames, `expected some of ${poolNames.join(',')}`)).min(1));
 
+/** Search providers, in the order in which they are tried unless `LONGHAUL_SEARCH` says otherwise. */
+const searchNames = ['serper', 'brave', 'tavily', 'exa', 'searxng', 'corpus'] as const;
+type SearchName = (typeof searchNames)[number];
+const searchOrderSchema = z
+  .string()
+  .transform((text) => text.split(','))
+  .pipe(z.array(z.enum(searchNames, `expected some of ${searchNames.join(',')}`)).min(1));
+
 const shared = {
   LONGHAUL_STORE: storeSchema,
   LONGHAUL_S3_ENDPOINT: urlSchema.optional(),
@@ -87,6 +95,14 @@ const workerEnvSchema = z.object({
   LONGHAUL_READER: z.enum(['model', 'extractive']).default('model'),
   SERPER_API_KEY: z.string().min(1).optional(),
   SERPER_BASE_URL: urlSchema.optional(),
+  BRAVE_API_KEY: z.string().min(1).optional(),
+  TAVILY_API_KEY: z.string().min(1).optional(),
+  EXA_API_KEY: z.string().min(1).optional(),
+  SEARXNG_BASE_URL: urlSchema.optional(),
+  LONGHAUL_SEARCH: searchOrderSchema.optional(),
+  JINA_API_KEY: z.string().min(1).optional(),
+  JINA_BASE_URL: urlSchema.optional(),
+  LONGHAUL_PAGES: z.enum(['direct', 'jina']).default('direct'),
   LONGHAUL_CORPUS: z.string().min(1).optional(),
   LONGHAUL_CORPUS_HOST: z
     .string()
@@ -110,6 +126,13 @@ const apiEnvSchema = z.object({
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+/** One search provider. */
+export interface SearchConfig {
+  readonly name: SearchName;
+  readonly apiKey: Secret | null;
+  readonly baseUrl: string | null;
+}
+
 /** What a worker process is told. */
 export interface WorkerConfig {
   readonly pools: readonly PoolName[];
@@ -124,8 +147,12 @@ export interface WorkerConfig {
   readonly modelBaseUrl: string | null;
   readonly modelApiKey: Secret | null;
   readonly reader: 'model' | 'extractive';
-  readonly serperApiKey: Secret | null;
-  readonly serperBaseUrl: string | null;
+  /** Whom to search with, in this order; a provider of the web has a key or an address of its own, or both. */
+  readonly search: readonly SearchConfig[];
+  /** Who fetches pages: we, or the Jina reader. */
+  readonly pages: 'direct' | 'jina';
+  readonly jinaApiKey: Secret | null;
+  readonly jinaBaseUrl: string | null;
   readonly corpus: { readonly directory: string; readonly host: string } | null;
   readonly fetchAllow: readonly string[];
   readonly sandboxDirectory: string | null;
@@ -219,9 +246,11 @@ function checkPools(env: WorkerEnv): string[] {
     env.OPENAI_API_KEY !==
       undefined, 'OPENAI_BASE_URL: missing; the model pool needs the address of a model server, such as http://127.0.0.1:8000/v1, or OPENAI_API_KEY for OpenAI itself');
   require(!pools.has('web') ||
-    env.SERPER_API_KEY !== undefined ||
-    env.LONGHAUL_CORPUS !==
-      undefined, 'SERPER_API_KEY: missing; the web pool searches with Serper, or offline with LONGHAUL_CORPUS=FOLDER');
+    toSearch(env).length >
+      0, 'SERPER_API_KEY: missing; the web pool searches with Serper, Brave, Tavily, Exa or SearXNG, or offline with LONGHAUL_CORPUS=FOLDER');
+  const known = new Set(configuredSearch(env).map(({ name }) => name));
+  for (const name of env.LONGHAUL_SEARCH ?? [])
+    require(known.has(name), `LONGHAUL_SEARCH: ${name} is named, but ${searchVariables[name]} is missing`);
   require(!pools.has('web') ||
     env.LONGHAUL_READER === 'extractive' ||
     env.OPENAI_BASE_URL !== undefined ||
@@ -255,8 +284,10 @@ export function loadWorkerConfig(env: Environment): WorkerConfig {
     modelBaseUrl: parsed.OPENAI_BASE_URL ?? null,
     modelApiKey: toSecret(parsed.OPENAI_API_KEY),
     reader: parsed.LONGHAUL_READER,
-    serperApiKey: toSecret(parsed.SERPER_API_KEY),
-    serperBaseUrl: parsed.SERPER_BASE_URL ?? null,
+    search: toSearch(parsed),
+    pages: parsed.LONGHAUL_PAGES,
+    jinaApiKey: toSecret(parsed.JINA_API_KEY),
+    jinaBaseUrl: parsed.JINA_BASE_URL ?? null,
     corpus: toCorpus(parsed),
     fetchAllow: parsed.LONGHAUL_FETCH_ALLOW,
     sandboxDirectory: parsed.LONGHAUL_SANDBOX_DIR ?? null,
@@ -267,6 +298,43 @@ export function loadWorkerConfig(env: Environment): WorkerConfig {
 
 function toSecret(value: string | undefined): Secret | null {
   return value === undefined ? null : new Secret(value);
+}
+
+const searchVariables: Readonly<Record<SearchName, string>> = {
+  serper: 'SERPER_API_KEY',
+  brave: 'BRAVE_API_KEY',
+  tavily: 'TAVILY_API_KEY',
+  exa: 'EXA_API_KEY',
+  searxng: 'SEARXNG_BASE_URL',
+  corpus: 'LONGHAUL_CORPUS',
+};
+
+/** The providers that have what they need. */
+function configuredSearch(env: WorkerEnv): SearchConfig[] {
+  const keys = {
+    serper: env.SERPER_API_KEY,
+    brave: env.BRAVE_API_KEY,
+    tavily: env.TAVILY_API_KEY,
+    exa: env.EXA_API_KEY,
+    searxng: env.SEARXNG_BASE_URL === undefined ? undefined : '',
+    corpus: env.LONGHAUL_CORPUS === undefined ? undefined : '',
+  };
+  const addresses: Partial<Record<SearchName, string | undefined>> = {
+    serper: env.SERPER_BASE_URL,
+    searxng: env.SEARXNG_BASE_URL,
+  };
+  return searchNames
+    .filter((name) => keys[name] !== undefined)
+    .map((name) => ({ name, apiKey: toSecret(keys[name] || undefined), baseUrl: addresses[name] ?? null }));
+}
+
+/** In the operator's order; without one every provider of the web that is configured, and the corpus only where there is no other. */
+function toSearch(env: WorkerEnv): SearchConfig[] {
+  const configured = configuredSearch(env);
+  if (env.LONGHAUL_SEARCH !== undefined)
+    return env.LONGHAUL_SEARCH.flatMap((name) => configured.filter((one) => one.name === name));
+  const ofWeb = configured.filter(({ name }) => name !== 'corpus');
+  return ofWeb.length > 0 ? ofWeb : configured;
 }
 
 function toCorpus(env: WorkerEnv): WorkerConfig['corpus'] {

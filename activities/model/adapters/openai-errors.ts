@@ -1,5 +1,6 @@
 import { APIConnectionError, APIConnectionTimeoutError, APIError } from 'openai';
 import { AppError, type FailureType } from '../../../domain/errors.ts';
+import { withoutCredentials } from '../../../domain/without-credentials.ts';
 
 /** What a status means; the ranges below it cover the rest. */
 const typeOfStatus: Readonly<Record<number, FailureType>> = {
@@ -63,8 +64,8 @@ export function toModelError(error: unknown): AppError {
   }
   const retryAfterMs = readRetryAfterMs(error.headers, Date.now());
   return new AppError(typeOf(error), {
-    what: `the model server answered ${error.status ?? 'with an error'}: ${error.message.slice(0, 300)}`,
+    // No cause is attached: it holds the server's whole answer, which may repeat what we sent.
+    what: `the model server answered ${error.status ?? 'with an error'}: ${withoutCredentials(error.message).slice(0, 300)}`,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-    cause: error,
   });
 }

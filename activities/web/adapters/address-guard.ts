@@ -1,56 +1,60 @@
 import { lookup as systemLookup } from 'node:dns/promises';
 
+import {
+  type AddressPolicyInput,
+  addressPolicySchema,
+  type AddressRules,
+  toAddressRules,
+  toBareName,
+} from '../../../domain/addresses/address-policy.ts';
+import {
+  type BlockReason,
+  judgeUrl,
+  maxUrlChars,
+  toLiteral,
+  type UrlVerdict,
+} from '../../../domain/addresses/judge-url.ts';
 import { AppError } from '../../../domain/errors.ts';
-import { isPublicAddress, parseIpAddress } from './ip-address.ts';
-import { metadataNames, privateSuffixes } from './special-ranges.ts';
 
-/** Why a URL is refused, in the order in which the rules are asked. */
-export type BlockReason =
-  | 'parse'
-  | 'scheme'
-  | 'userinfo'
-  | 'port'
-  | 'denied-host'
-  | 'literal'
-  | 'dns'
-  | 'address'
-  | 'redirect';
-
-/** What the guard says of a URL before any name is resolved. */
-export type Verdict =
-  /** `exempt` is true when the allow list, not the rules, lets it pass. */
-  | { readonly allowed: true; readonly reason: 'ok'; readonly url: URL; readonly exempt: boolean }
-  | { readonly allowed: false; readonly reason: BlockReason };
+/** Why a request is not made: a rule of the guard, or a redirect that leaves https. */
+export type RefusalReason = BlockReason | 'redirect';
 
 /** Resolves a name to every address it has. */
 export type LookupAll = (hostname: string) => Promise<readonly { readonly address: string }[]>;
 
+/** What the guard says of a URL once its name is resolved. */
+export interface Judgement {
+  readonly allowed: boolean;
+  readonly reason: BlockReason | 'ok';
+  /** Every address that was judged: the literal, or what the name resolves to. */
+  readonly addresses: readonly string[];
+  /** Null when it was refused before it could be followed. */
+  readonly url: URL | null;
+}
+
 /**
- * Decides which addresses the web tools may reach.
+ * Decides which addresses may be reached: one guard for every outgoing request of every tool.
  *
- * *Contract:* `judge` is pure and never throws. `resolve` asks the resolver once and answers only addresses that may be connected
- * to; whoever connects must use these and no second lookup.
+ * *Contract:* `judge` is pure and never throws. `check` asks the resolver at most once, connects to nothing and never throws. `resolve`
+ * asks once and answers only addresses that may be connected to; whoever connects must use these and no second lookup.
  */
 export interface AddressGuard {
-  /** Judges a URL, or a redirect's target against the URL it came from. */
-  readonly judge: (url: string, base?: URL) => Verdict;
+  /** Judges a URL, or a redirect's target against the URL it came from, by everything but the addresses of its name. */
+  readonly judge: (url: string, base?: URL) => UrlVerdict;
+  /** The whole judgement, as a request would meet it. */
+  readonly check: (url: string, base?: URL) => Promise<Judgement>;
   /** The checked addresses of a judged host. Throws `Tool.Blocked` (one is forbidden) or `Tool.Failed`, `Tool.Unavailable` (none). */
   readonly resolve: (hostname: string, port: string) => Promise<readonly string[]>;
   /** Is this address and port exactly one of the allow list? */
   readonly isExempt: (address: string, port: string) => boolean;
 }
 
-/** Longest URL that is looked at, in code points. */
-const maxUrlChars = 2048;
-
-const publicPorts: readonly string[] = ['80', '443'];
-
-const reasonTexts: Readonly<Record<BlockReason, string>> = {
+const reasonTexts: Readonly<Record<RefusalReason, string>> = {
   parse: `is not a URL, or is longer than ${maxUrlChars} characters`,
   scheme: 'is neither http nor https',
   userinfo: 'carries a user name or password',
   port: 'uses a port other than 80 and 443',
-  'denied-host': 'names a host that is not on the public internet',
+  'denied-host': 'names a host that is not on the public internet, or that is not allowed here',
   literal: 'is an address that is not on the public internet',
   dns: 'could not be resolved',
   address: 'resolves to an address that is not on the public internet',
@@ -58,8 +62,8 @@ const reasonTexts: Readonly<Record<BlockReason, string>> = {
 };
 
 /** The failure that tells the model why `url` is not fetched. */
-export function toBlocked(url: string, reason: BlockReason): AppError {
-  const shown = Array.from(url).slice(0, 200).join('');
+export function toBlocked(url: string, reason: RefusalReason): AppError {
+  const shown = Array.from(url.slice(0, 400)).slice(0, 200).join('');
   return new AppError('Tool.Blocked', {
     field: 'url',
     what: `url ${JSON.stringify(shown)} ${reasonTexts[reason]} (${reason})`,
@@ -67,47 +71,66 @@ export function toBlocked(url: string, reason: BlockReason): AppError {
   });
 }
 
+/** How a guard is made. */
+export interface AddressGuardOptions extends AddressPolicyInput {
+  /** The system's resolver unless told otherwise. */
+  readonly lookup?: LookupAll;
+}
+
 /**
  * Creates the guard.
  *
- * `allow` lists exact `ip:port` pairs (`127.0.0.1:8711`, `[::1]:8711`), the only exception of every rule on ports and addresses;
- * a name that resolves to one of them is still refused.
- *
- * @throws AppError `Config.Invalid` when an entry is not `ip:port`.
+ * @throws AppError `Config.Invalid` when the policy holds an entry that cannot be read; it names the list, not the value.
  */
-export function createAddressGuard(options: {
-  readonly allow: readonly string[];
-  readonly lookup?: LookupAll;
-}): AddressGuard {
-  const exempt = new Set(options.allow.map(toExemptKey));
-  const lookup = options.lookup ?? ((hostname) => systemLookup(hostname, { all: true, order: 'verbatim' }));
-  const isExempt = (address: string, port: string): boolean => exempt.has(toAddressKey(address, port));
-
-  const judge = (text: string, base?: URL): Verdict => {
-    const url = parseUrl(text, base);
-    if (url === null) return refused('parse');
-    if (!isWebScheme(url)) return refused('scheme');
-    if (url.username !== '' || url.password !== '' || hasEmptyUserinfo(text)) return refused('userinfo');
-    const literal = toLiteral(url.hostname);
-    if (literal !== null && isExempt(literal, toPort(url))) return { allowed: true, reason: 'ok', url, exempt: true };
-    if (!publicPorts.includes(toPort(url))) return refused('port');
-    const reason = judgeHost(url.hostname, literal);
-    return reason === 'ok' ? { allowed: true, reason, url, exempt: false } : refused(reason);
+export function createAddressGuard({ lookup, ...policy }: AddressGuardOptions = {}): AddressGuard {
+  const rules = toRules(policy);
+  const resolver = lookup ?? ((hostname) => systemLookup(hostname, { all: true, order: 'verbatim' }));
+  const judge = (url: string, base?: URL): UrlVerdict => judgeUrl(rules, url, base);
+  return {
+    judge,
+    check: (url, base) => check(judge(url, base), rules, resolver),
+    resolve: (hostname, port) => resolve({ hostname, port }, rules, resolver),
+    isExempt: rules.isExempt,
   };
+}
 
-  const resolve = async (hostname: string, port: string): Promise<readonly string[]> => {
-    const literal = toLiteral(hostname);
-    if (literal !== null) {
-      if (isExempt(literal, port) || isPublicAddress(literal)) return [literal];
-      throw toBlocked(hostname, 'literal');
-    }
-    if (isDeniedName(hostname)) throw toBlocked(hostname, 'denied-host');
-    const addresses = (await resolveAll(lookup, hostname)).map(({ address }) => address);
-    if (!addresses.every((address) => isPublicAddress(address))) throw toBlocked(hostname, 'address');
-    return addresses;
-  };
+function toRules(input: AddressPolicyInput): AddressRules {
+  const parsed = addressPolicySchema.safeParse(input);
+  if (parsed.success) return toAddressRules(parsed.data);
+  const rules = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  throw new AppError('Config.Invalid', {
+    field: String(parsed.error.issues[0]?.path[0] ?? 'policy'),
+    what: `the address policy cannot be used: ${rules.join('; ')}`,
+    mend: 'docs/addresses.md describes every list.',
+  });
+}
 
-  return { judge, resolve, isExempt };
+async function check(verdict: UrlVerdict, rules: AddressRules, lookup: LookupAll): Promise<Judgement> {
+  const literal = verdict.literal === null ? [] : [verdict.literal];
+  if (!verdict.allowed) return { allowed: false, reason: verdict.reason, addresses: literal, url: null };
+  const { url } = verdict;
+  if (verdict.literal !== null) return { allowed: true, reason: 'ok', addresses: literal, url };
+  const answers = await lookup(url.hostname).catch(() => []);
+  const addresses = answers.map(({ address }) => address);
+  if (addresses.length === 0) return { allowed: false, reason: 'dns', addresses, url };
+  const isPublic = addresses.every((address) => rules.isReachable(address));
+  return { allowed: isPublic, reason: isPublic ? 'ok' : 'address', addresses, url };
+}
+
+async function resolve(
+  { hostname, port }: { readonly hostname: string; readonly port: string },
+  rules: AddressRules,
+  lookup: LookupAll,
+): Promise<readonly string[]> {
+  const literal = toLiteral(hostname);
+  if (literal !== null) {
+    if (rules.isExempt(literal, port) || (rules.areLiteralsAllowed && rules.isReachable(literal))) return [literal];
+    throw toBlocked(hostname, 'literal');
+  }
+  if (rules.isDeniedName(hostname)) throw toBlocked(hostname, 'denied-host');
+  const addresses = (await resolveAll(lookup, hostname)).map(({ address }) => address);
+  if (!addresses.every((address) => rules.isReachable(address))) throw toBlocked(hostname, 'address');
+  return addresses;
 }
 
 async function resolveAll(lookup: LookupAll, hostname: string): Promise<readonly { readonly address: string }[]> {
@@ -131,67 +154,10 @@ async function resolveAll(lookup: LookupAll, hostname: string): Promise<readonly
   });
 }
 
-function refused(reason: BlockReason): Verdict {
-  return { allowed: false, reason };
-}
-
-/** Null when it is none, or too long. */
-function parseUrl(text: string, base: URL | undefined): URL | null {
-  // Twice the limit in UTF-16 units holds at least the limit in code points; the rest need not be counted.
-  const chars = Array.from(text.slice(0, 2 * maxUrlChars + 2)).length;
-  return chars > maxUrlChars || !URL.canParse(text, base?.href) ? null : new URL(text, base);
-}
-
-function isWebScheme(url: URL): boolean {
-  return url.protocol === 'http:' || url.protocol === 'https:';
-}
-
-function judgeHost(hostname: string, literal: string | null): 'ok' | 'denied-host' | 'literal' {
-  if (literal === null) return isDeniedName(hostname) ? 'denied-host' : 'ok';
-  return isPublicAddress(literal) ? 'ok' : 'literal';
-}
-
-/** The port in effect. */
-export function toPort(url: URL): string {
-  if (url.port !== '') return url.port;
-  return url.protocol === 'https:' ? '443' : '80';
-}
-
-/** The address when a URL's host is one, without brackets; null for a name. WHATWG parsing has undone every other notation. */
-function toLiteral(hostname: string): string | null {
-  const bare = hostname.startsWith('[') ? hostname.slice(1, -1) : hostname;
-  return parseIpAddress(bare) === null ? null : bare;
-}
-
-function isDeniedName(hostname: string): boolean {
-  const name = hostname.replace(/\.$/, '').toLowerCase();
-  if (!name.includes('.') || metadataNames.includes(name)) return true;
-  return privateSuffixes.some((suffix) => name === suffix || name.endsWith(`.${suffix}`));
-}
-
-/** Parsing drops an empty `@`; a URL that has one was made to be misread. Tabs, newlines and outer blanks go first, as in parsing. */
-function hasEmptyUserinfo(text: string): boolean {
-  // oxlint-disable-next-line no-control-regex -- the URL standard strips C0 controls
-  const cleaned = text.replace(/^[\0- ]+/, '').replaceAll(/[\t\n\r]/g, '');
-  const authority = /^(?:https?:[\\/]*|[\\/]{2,})([^\\/?#]*)/i.exec(cleaned)?.[1] ?? '';
-  return authority.includes('@');
-}
-
-function toAddressKey(address: string, port: string): string {
-  const parsed = parseIpAddress(address);
-  return parsed === null ? '' : `${parsed.family}/${parsed.bits}/${port}`;
-}
-
-function toExemptKey(entry: string): string {
-  const match = /^(?:\[([0-9a-f:.]+)\]|([0-9.]+)):(\d{1,5})$/i.exec(entry);
-  const address = match?.[1] ?? match?.[2] ?? '';
-  const port = Number(match?.[3] ?? 0);
-  if (parseIpAddress(address) === null || port < 1 || port > 65_535) {
-    throw new AppError('Config.Invalid', {
-      field: 'LONGHAUL_FETCH_ALLOW',
-      what: 'an entry of LONGHAUL_FETCH_ALLOW is not an exact ip:port pair',
-      mend: 'Write pairs such as 127.0.0.1:8711 or [::1]:8711, separated by commas.',
-    });
-  }
-  return toAddressKey(address, String(port));
+/** A resolver that knows exactly these names, for trying the guard without a network. Keys are lower-case punycode. */
+export function createTableLookup(table: ReadonlyMap<string, readonly string[]>): LookupAll {
+  return (hostname) => {
+    const addresses = table.get(hostname) ?? table.get(toBareName(hostname)) ?? [];
+    return Promise.resolve(addresses.map((address) => ({ address })));
+  };
 }

@@ -1,8 +1,8 @@
 import { Agent, buildConnector } from 'undici';
 
+import { isSameAddress } from '../../../domain/addresses/ip-address.ts';
 import { AppError } from '../../../domain/errors.ts';
 import { type AddressGuard, toBlocked } from './address-guard.ts';
-import { isSameAddress } from './ip-address.ts';
 
 /** Opens a socket to an address that was checked before; undici's own connector unless a test replaces it. */
 export type OpenSocket = buildConnector.connector;

@@ -1,14 +1,14 @@
 import { type Agent, request as undiciRequest } from 'undici';
 
+import { toPort } from '../../../domain/addresses/judge-url.ts';
 import { AppError } from '../../../domain/errors.ts';
 import { sortPageHeaders } from '../page-headers.ts';
 import type { Page, PagePort, WebCallOptions } from '../ports.ts';
 import { abortable } from './abortable.ts';
-import { type AddressGuard, toBlocked, toPort } from './address-guard.ts';
+import { type AddressGuard, toBlocked } from './address-guard.ts';
 import { createGuardedAgent, type OpenSocket } from './guarded-agent.ts';
 import { acceptEncoding, readPackedBody } from './page-body.ts';
 import { toFetchError, toStatusError } from './page-errors.ts';
-import { toPageKind } from './page-kind.ts';
 import type { PageParser } from './page-parser.ts';
 
 /** What a page reader is made of. */
@@ -28,9 +28,11 @@ export interface PageReaderOptions {
 export type PageReader = PagePort & { readonly close: () => Promise<void> };
 
 const maxRedirects = 5;
+/** What is not among them has no text. */
+const readableKinds: ReadonlySet<string> = new Set(['html', 'pdf', 'office', 'text', 'json']);
 const redirectStatuses = [301, 302, 303, 307, 308];
 const defaultHeaders = {
-  accept: 'text/html,application/xhtml+xml,text/plain;q=0.9,application/json;q=0.9,*/*;q=0.5',
+  accept: 'text/html,application/xhtml+xml,application/pdf;q=0.9,text/plain;q=0.9,application/json;q=0.9,*/*;q=0.5',
   'accept-language': 'en;q=0.9,*;q=0.5',
 };
 
@@ -52,10 +54,11 @@ export function createPageReader(options: PageReaderOptions): PageReader {
     const headers = { ...defaultHeaders, 'user-agent': options.userAgent, ...kept };
     try {
       const fetched = await fetchPage({ ...options, agent, headers, call, signal }, request.url);
-      const kind = toPageKind(fetched.contentType, fetched.raw);
       const { finalUrl, contentType, raw } = fetched;
-      const parsed = await options.parser.parse({ kind, bytes: raw, contentType, url: finalUrl }, call.signal);
-      return { ...fetched, ...parsed };
+      const parsed = await options.parser.parse({ bytes: raw, contentType, url: finalUrl }, call.signal);
+      if (!readableKinds.has(parsed.kind)) throw unreadable(parsed.mediaType);
+      const { title, markdown: text, links, truncated } = parsed;
+      return { ...fetched, title, text, links, truncated };
     } catch (error) {
       call.signal.throwIfAborted();
       if (deadline.signal.aborted && !(error instanceof AppError)) {
@@ -82,7 +85,9 @@ interface FetchContext {
   readonly maxBytes?: number;
 }
 
-type FetchedPage = Omit<Page, 'title' | 'text'>;
+type FetchedPage = Pick<Page, 'finalUrl' | 'status' | 'contentType' | 'via' | 'fetchedAtMs'> & {
+  readonly raw: Uint8Array;
+};
 
 async function fetchPage(context: FetchContext, address: string): Promise<FetchedPage> {
   let target = judged(context.guard, address);
@@ -126,6 +131,8 @@ async function fetchHop(context: FetchContext, url: URL): Promise<FetchedPage | 
     finalUrl: url.href,
     status: response.statusCode,
     contentType: toHeader(response.headers['content-type']),
+    via: 'direct',
+    fetchedAtMs: Date.now(),
     raw,
   };
 }
@@ -156,6 +163,14 @@ function judged(guard: AddressGuard, url: string, base?: URL): URL {
   const verdict = guard.judge(url, base);
   if (!verdict.allowed) throw toBlocked(url, verdict.reason);
   return verdict.url;
+}
+
+function unreadable(mediaType: string): AppError {
+  return new AppError('Tool.Failed', {
+    field: 'url',
+    what: `a page of type ${JSON.stringify(mediaType.slice(0, 100))} cannot be read`,
+    mend: 'Pages, PDF and office documents, text and JSON can; try another source.',
+  });
 }
 
 /** A header as one text; of several the first counts. */

@@ -1,4 +1,5 @@
 import { noUsage } from '../../../domain/usage.ts';
+import { withoutLinks } from '../page-text.ts';
 import type { ReaderPort } from '../ports.ts';
 import { cutPage } from '../reader-prompt.ts';
 import { toCorpusQuery } from './corpus-terms.ts';
@@ -16,7 +17,7 @@ export function createExtractiveReader(): ReaderPort {
   return {
     extract: async (request, call) => {
       call.signal.throwIfAborted();
-      const passages = toPassages(cutPage(request.text, maxPageChars).text);
+      const passages = toPassages(cutPage(withoutLinks(request.text), maxPageChars).text);
       const chosen = choose(passages, toCorpusQuery(request.wanted).words);
       const text = cutPage(chosen.join('\n'), request.maxTokens * charsPerToken).text;
       return { text, model: 'extractive', usage: noUsage };

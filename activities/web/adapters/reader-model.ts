@@ -42,7 +42,9 @@ export function createModelReader(options: ModelReaderOptions): ReaderPort {
             call,
             attempt,
           });
-          return toExtraction(completion, options.model);
+          const extraction = toExtraction(completion, options.model);
+          // What begins to say the same again and again is asked for once more; the last try is taken as it is.
+          if (attempt === maxTries || !isRepetitive(extraction.text)) return extraction;
         } catch (error) {
           call.signal.throwIfAborted();
           const failure = error instanceof AppError ? error : options.toModelError(error);
@@ -53,6 +55,17 @@ export function createModelReader(options: ModelReaderOptions): ReaderPort {
       }
     },
   };
+}
+
+const repeatedChars = 50;
+const maxRepeats = 5;
+
+/** Does the end of the text, its last 50 code points, occur more than five times in it? *Source:* MiroThinker protocol §2.3, §6.2. */
+function isRepetitive(text: string): boolean {
+  const ending = Array.from(text.slice(-2 * repeatedChars))
+    .slice(-repeatedChars)
+    .join('');
+  return Array.from(ending).length === repeatedChars && text.split(ending).length - 1 > maxRepeats;
 }
 
 interface Question {

@@ -24,7 +24,7 @@ function aParser(options: PageParserOptions = {}): PageParser {
 }
 
 function aPage(html: string, contentType = 'text/html'): ParseRequest {
-  return { kind: 'html', bytes: new TextEncoder().encode(html), contentType, url: 'https://example.com/a/b' };
+  return { bytes: new TextEncoder().encode(html), contentType, url: 'https://example.com/a/b' };
 }
 
 const signal = new AbortController().signal;
@@ -38,7 +38,7 @@ describe('page parser', { timeout: 60_000 }, () => {
     const pages = await Promise.all(
       Array.from({ length: 8 }, (_, index) => parser.parse(aPage(`<p>page ${index}`), signal)),
     );
-    expect(pages.map(({ text }) => text)).toEqual(Array.from({ length: 8 }, (_, index) => `page ${index}`));
+    expect(pages.map(({ markdown }) => markdown)).toEqual(Array.from({ length: 8 }, (_, index) => `page ${index}`));
   });
 
   it('a page past the deadline: fails alone, the next is read by a fresh process', async () => {
@@ -48,13 +48,13 @@ describe('page parser', { timeout: 60_000 }, () => {
     const next = parser.parse(aPage('<p>next'), signal);
     expect(await failureOf(hostile)).toMatchObject({ type: 'Tool.Failed' });
     expect((await failureOf(hostile)).message).toContain('1500 ms');
-    expect((await next).text).toBe('next');
+    expect((await next).markdown).toBe('next');
   });
 
   it('a page that eats the heap: fails alone', async () => {
     const parser = aParser({ maxHeapMegabytes: 48, deadlineMs: 20_000 });
     expect((await failureOf(parser.parse(aPage('<'.repeat(1_000_000)), signal))).message).toContain('memory');
-    expect((await parser.parse(aPage('<p>next'), signal)).text).toBe('next');
+    expect((await parser.parse(aPage('<p>next'), signal)).markdown).toBe('next');
   });
 
   it.each([
@@ -64,7 +64,7 @@ describe('page parser', { timeout: 60_000 }, () => {
   ])('%s nested thousands deep: fails with the limit, without the deadline', async (_what, html) => {
     const parser = aParser();
     expect((await failureOf(parser.parse(aPage(html), signal))).message).toContain('nested deeper than 512');
-    expect((await parser.parse(aPage('<p>next'), signal)).text).toBe('next');
+    expect((await parser.parse(aPage('<p>next'), signal)).markdown).toBe('next');
   });
 
   it('while a hostile page is parsed: the parent goes on', async () => {
@@ -86,7 +86,7 @@ describe('page parser', { timeout: 60_000 }, () => {
     controller.abort(reason);
     expect(await failureOf(working)).toBe(reason);
     expect(await failureOf(waiting)).toBe(reason);
-    expect((await parser.parse(aPage('<p>next'), signal)).text).toBe('next');
+    expect((await parser.parse(aPage('<p>next'), signal)).markdown).toBe('next');
   });
 
   it('closed: later pages are refused', async () => {
@@ -98,7 +98,7 @@ describe('page parser', { timeout: 60_000 }, () => {
   it('charset: byte order mark, header, meta, UTF-8 by its looks, windows-1252 otherwise', async () => {
     const parser = aParser();
     const parse = async (bytes: Uint8Array, contentType: string): Promise<string> =>
-      (await parser.parse({ kind: 'html', bytes, contentType, url: 'https://example.com/' }, signal)).text;
+      (await parser.parse({ bytes, contentType, url: 'https://example.com/' }, signal)).markdown;
     const latin = Buffer.from('<p>caf\u00e9', 'latin1');
     expect(await parse(latin, 'text/html')).toBe('café');
     expect(await parse(Buffer.from('<p>café'), 'text/html')).toBe('café');
@@ -124,7 +124,7 @@ describe('page parser process', { timeout: 60_000 }, () => {
       import { createPageParser } from ${JSON.stringify(new URL('../../../../activities/web/adapters/page-parser.ts', import.meta.url).href)};
       const parser = createPageParser({ deadlineMs: 60_000 });
       const signal = new AbortController().signal;
-      const page = (html) => ({ kind: 'html', bytes: new TextEncoder().encode(html), contentType: 'text/html', url: 'https://example.com/' });
+      const page = (html) => ({ bytes: new TextEncoder().encode(html), contentType: 'text/html', url: 'https://example.com/' });
       await parser.parse(page('<p>warm'), signal);
       console.log(readFileSync('/proc/self/task/' + process.pid + '/children', 'utf8').trim());
       await parser.parse(page(${JSON.stringify('<a ')} + Array.from({ length: 150_000 }, (_, i) => 'a' + i + '=1').join(' ') + '>'), signal);

@@ -150,6 +150,21 @@ describe('model reader', () => {
     expect(server.requests.length).toBe(1);
   });
 
+  it('an answer that repeats itself: asked for again, four times in all; the last one is taken', async () => {
+    const loop = 'the tower is thirty-five metres high and was built in 1852; '.repeat(12);
+    await using server = await startServer((asked, response) =>
+      saying(`${server.requests.length} ${loop}`)(asked, response),
+    );
+    const extraction = await aReader(server).extract(request, aCall());
+    expect(extraction.text.startsWith('4 the tower')).toBe(true);
+    expect(server.requests.map(({ headers }) => headers['idempotency-key'])).toEqual([
+      'step-key-1',
+      'step-key-1-2',
+      'step-key-1-3',
+      'step-key-1-4',
+    ]);
+  });
+
   it('cancelled: rejects with the reason', async () => {
     const controller = new AbortController();
     const reason = new Error('cancelled by the test');

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { toMarkdownPage } from '../../../../activities/web/adapters/page-markdown.ts';
+import { readHtml } from '../../../../activities/web/reading/html/read-html.ts';
 import { demoCorpusFolder } from '../../../../infra/dev/corpus/demo-question.ts';
 import { loadPages } from '../../../../infra/dev/corpus/pages.ts';
 import { type CorpusServer, startCorpusServer } from '../../../../infra/dev/corpus/server.ts';
@@ -79,11 +79,11 @@ describe('corpus server', () => {
     const page = loadPages(demoPages, server.host).find((each) => each.title === 'Skarrow Light')!;
     const response = await fetch(page.url, { headers: { 'idempotency-key': 'step-9' } });
     expect(response.headers.get('content-type')).toContain('text/html');
-    const markdown = toMarkdownPage(await response.text(), page.url);
-    expect(markdown.title).toBe('Skarrow Light');
-    expect(markdown.text).toContain(`[Josiah Pell](${server.url}/wiki/Josiah%20Pell)`);
-    expect(markdown.text).toContain('first lit on the fifteenth of September 1852');
-    expect(markdown.text).not.toContain('Nothing here is stored');
+    const shown = readHtml(await response.text(), page.url);
+    expect(shown.title).toBe('Skarrow Light');
+    expect(shown.links).toContainEqual({ text: 'Josiah Pell', url: `${server.url}/wiki/Josiah%20Pell` });
+    expect(shown.markdown).toContain('first lit on the fifteenth of September 1852');
+    expect(shown.markdown).not.toContain('Nothing here is stored');
     expect(server.requests()).toMatchObject([{ url: '/wiki/Skarrow%20Light', stepKey: 'step-9' }]);
   });
 

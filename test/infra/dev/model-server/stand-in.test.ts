@@ -4,7 +4,8 @@ import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { type CorpusSearch, createCorpusSearch } from '../../../../activities/web/adapters/corpus-search.ts';
-import { toMarkdownPage } from '../../../../activities/web/adapters/page-markdown.ts';
+import { toPageText } from '../../../../activities/web/page-text.ts';
+import { readHtml } from '../../../../activities/web/reading/html/read-html.ts';
 import { toReaderPrompt } from '../../../../activities/web/reader-prompt.ts';
 import { extractBoxed } from '../../../../domain/boxed.ts';
 import { mcpXml } from '../../../../domain/dialects/mcp-xml.ts';
@@ -49,8 +50,11 @@ const tools: Record<string, Tool> = {
   },
   scrape_and_extract_info: async (values) => {
     const url = values['url'] ?? '';
-    const page = toMarkdownPage(await (await fetch(url)).text(), url);
-    const prompt = toReaderPrompt({ wanted: values['info_to_extract'] ?? '', text: page.text });
+    const { markdown, links } = readHtml(await (await fetch(url)).text(), url);
+    const prompt = toReaderPrompt({
+      wanted: values['info_to_extract'] ?? '',
+      text: toPageText({ text: markdown, links }),
+    });
     return JSON.stringify({ success: true, url, extracted_info: await ask([{ role: 'user', content: prompt }]) });
   },
   create_sandbox: async () => 'Sandbox created with sandbox_id: sbx_0007',
