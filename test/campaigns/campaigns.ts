@@ -6,5 +6,6 @@ export const campaigns: Readonly<Record<string, () => Promise<Campaign>>> = {
   exfiltration: async () => (await import('./exfiltration/exfiltration-campaign.ts')).runExfiltrationCampaign,
   secrets: async () => (await import('./secrets/secrets-campaign.ts')).runSecretsCampaign,
   parsers: async () => (await import('./parsers/parsers-campaign.ts')).runParsersCampaign,
+  sandbox: async () => (await import('./sandbox/sandbox-campaign.ts')).runSandboxCampaign,
   simulation: async () => (await import('./simulation/simulation-campaign.ts')).runSimulationCampaign,
 };

@@ -5,7 +5,7 @@ import { chown, open, rm } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { RuntimeStart } from './box-runtime.ts';
-import { keepOutput, type BoundedOutput } from './bounded-output.ts';
+import { type BoundedOutput, createBoundedOutput } from './bounded-output.ts';
 import { runHostCommand } from './host-command.ts';
 
 /** One start of a box. */
@@ -60,7 +60,7 @@ export async function runBox(start: BoxStart): Promise<BoxEnd> {
     await start.killAll();
   }
   // With every writer dead the pipes end by themselves.
-  await Promise.all([stdout.output.closed, stderr.output.closed]);
+  await Promise.all([stdout.closed, stderr.closed]);
   await status.closed;
   const code = start.exitOf === 'status' ? status.exitCode() : start.exitOf(child.exitCode);
   const { cut, reason } = cutter.state();
@@ -76,7 +76,12 @@ export async function runBox(start: BoxStart): Promise<BoxEnd> {
 interface Pipe {
   readonly writeEnd: { readonly fd: number; readonly close: () => Promise<void> };
   readonly output: BoundedOutput;
+  /** Resolves when the pipe has ended or failed. */
+  readonly closed: Promise<void>;
 }
+
+/** What a pipe holds at most. Source: pipe(7). */
+const pipeBytes = 65_536;
 
 /** Real pipes, as Node's own are sockets, through which `> /dev/stderr` does not work. */
 async function openPipes(start: BoxStart): Promise<[Pipe, Pipe]> {
@@ -89,10 +94,21 @@ async function openPipe(path: string, { uid, outputCodePoints }: BoxStart): Prom
   if (uid !== null) await chown(path, uid, uid);
   // Never blocks, and gives a bare descriptor, which the socket closes at its end.
   const readEnd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  const socket = new Socket({ fd: readEnd, readable: true, writable: false });
+  const output = createBoundedOutput(outputCodePoints);
+  // One buffer for all that comes: a flood would otherwise leave memory behind faster than it is collected.
+  const buffer = Buffer.allocUnsafe(pipeBytes);
+  const callback = (count: number): boolean => {
+    output.write(buffer.subarray(0, count));
+    return true;
+  };
+  const socket = new Socket({ fd: readEnd, readable: true, writable: false, onread: { buffer, callback } });
+  const closed = new Promise<void>((resolve) => {
+    socket.once('close', () => resolve());
+    socket.once('error', () => resolve());
+  });
   const writeEnd = await open(path, constants.O_WRONLY);
   await rm(path);
-  return { writeEnd, output: keepOutput(socket, outputCodePoints) };
+  return { writeEnd, output, closed };
 }
 
 /** What bwrap says of the box, on a descriptor that the box does not have. */

@@ -49,7 +49,7 @@ export async function runSandboxSelfTest(driver: HostDriver): Promise<SelfTestRe
     if (!(await planted.isReachable()) || !secret.includes('secret')) {
       throw unsafe(['the self-test could not plant its own targets, so it would prove nothing']);
     }
-    const targets = await toTargets(driver, { ...planted.targets, otherWorkspace });
+    const targets = await toProbeTargets(driver, { ...planted.targets, otherWorkspace });
     const { probes, found } = await probe(driver, { runId, targets });
     found.push(...(await whatTheHostSaw(planted)));
     if (found.length > 0) throw unsafe(found);
@@ -68,7 +68,7 @@ async function whatTheHostSaw(planted: PlantedTargets): Promise<string[]> {
 }
 
 /** The targets of the probes in a box of this driver. */
-async function toTargets(
+export async function toProbeTargets(
   driver: HostDriver,
   planted: PlantedTargets['targets'] & Pick<ProbeTargets, 'otherWorkspace'>,
 ): Promise<ProbeTargets> {

@@ -13,6 +13,8 @@ export interface PlantedTargets {
     ProbeTargets,
     'hostPid' | 'canary' | 'hostFile' | 'port' | 'port6' | 'hostAddresses' | 'abstract' | 'socketPath'
   >;
+  /** What stands in the file of the host. */
+  readonly secret: string;
   /** Connections that reached the host since it was asked last. */
   readonly takeAccepted: () => number;
   /** Can each target be found and reached from the host? A probe for something that is not there would pass and prove nothing. */
@@ -29,7 +31,8 @@ export async function plantTargets(): Promise<PlantedTargets> {
   const home = join(directory, canary);
   const hostFile = join(home, canary);
   await mkdir(home);
-  await writeFile(hostFile, canary, { mode: 0o600 });
+  const secret = `secret-${randomBytes(16).toString('hex')}`;
+  await writeFile(hostFile, secret, { mode: 0o600 });
   const bystander = await startBystander(home, canary);
   const counter = { accepted: 0 };
   const abstract = `longhaul-${randomBytes(8).toString('hex')}`;
@@ -52,6 +55,7 @@ export async function plantTargets(): Promise<PlantedTargets> {
       abstract,
       socketPath,
     },
+    secret,
     takeAccepted: () => {
       const { accepted } = counter;
       counter.accepted = 0;
@@ -66,7 +70,7 @@ export async function plantTargets(): Promise<PlantedTargets> {
       counter.accepted = 0;
       return isSeen && environ.includes(canary);
     },
-    isUntouched: async () => (await readFile(hostFile, 'utf8').catch(() => '')) === canary,
+    isUntouched: async () => (await readFile(hostFile, 'utf8').catch(() => '')) === secret,
     [Symbol.asyncDispose]: async () => {
       bystander.kill('SIGKILL');
       for (const server of [...servers, six]) server?.close();
