@@ -7,5 +7,6 @@ export const campaigns: Readonly<Record<string, () => Promise<Campaign>>> = {
   secrets: async () => (await import('./secrets/secrets-campaign.ts')).runSecretsCampaign,
   parsers: async () => (await import('./parsers/parsers-campaign.ts')).runParsersCampaign,
   sandbox: async () => (await import('./sandbox/sandbox-campaign.ts')).runSandboxCampaign,
+  workspace: async () => (await import('./workspace/workspace-campaign.ts')).runWorkspaceCampaign,
   simulation: async () => (await import('./simulation/simulation-campaign.ts')).runSimulationCampaign,
 };

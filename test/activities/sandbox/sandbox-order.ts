@@ -17,3 +17,15 @@ export type SandboxReport =
   | { readonly kind: 'point'; readonly point: StepPoint }
   | { readonly kind: 'result'; readonly result: SandboxResult }
   | { readonly kind: 'failure'; readonly type: string; readonly message: string };
+
+/** Every moment of a step at which a test may end the process, in order. */
+export const stepPoints: readonly StepPoint[] = [
+  'lease-taken',
+  'opened',
+  'restored',
+  'before-job',
+  'after-job',
+  'files-stored',
+  'tree-stored',
+  'at-rest',
+];

@@ -9,19 +9,8 @@ import type { StepPoint } from '../../../activities/sandbox/continuity.ts';
 import type { SandboxJob } from '../../../activities/sandbox/ports.ts';
 import { createDirectoryStore } from '../../../activities/storage/adapters/directory.ts';
 import { aRef, aSandbox, isRoot, newestEpoch, ownerOf } from './sandbox-fixture.ts';
-import type { SandboxOrder, SandboxReport } from './sandbox-order.ts';
+import { type SandboxOrder, type SandboxReport, stepPoints } from './sandbox-order.ts';
 import { startWorker } from './sandbox-worker.ts';
-
-const points: StepPoint[] = [
-  'lease-taken',
-  'opened',
-  'restored',
-  'before-job',
-  'after-job',
-  'files-stored',
-  'tree-stored',
-  'at-rest',
-];
 
 /** Appends, makes, removes and links: run twice on the same files it would show. */
 const source = 'cat log; echo two >> log; mkdir -p d/e; ln -s d l; rm -f gone; echo $(wc -l < log) > count';
@@ -78,7 +67,7 @@ async function expectNothingLeft(directory: string, sweep: () => Promise<void>):
 }
 
 describe('a worker killed in a step', () => {
-  it.each(points)('at %s: the next attempt gives what an undisturbed one gave', async (at) => {
+  it.each(stepPoints)('at %s: the next attempt gives what an undisturbed one gave', async (at) => {
     await using step = await aStep();
     const worker = startWorker(step.order({ at }));
     expect(await worker.ended).toBeNull();
@@ -121,7 +110,7 @@ describe('a worker killed in a step', () => {
 });
 
 describe('a worker that is frozen and wakes', () => {
-  it.each(points)('at %s: nothing that it does shows in what came after', async (at) => {
+  it.each(stepPoints)('at %s: nothing that it does shows in what came after', async (at) => {
     await using step = await aStep();
     const zombie = startWorker(step.order({ at, how: 'SIGSTOP' }));
     try {
