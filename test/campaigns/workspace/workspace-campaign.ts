@@ -150,12 +150,17 @@ async function disturb(world: World, step: number, tally: Tally): Promise<void> 
   if (fired) tally.byFault[name] = (tally.byFault[name] ?? 0) + 1;
   compare(await startWorker(order()).ended, { step, after: name, world, tally });
   if (zombie === null) return;
+  await wake(zombie, { step, after: `${name}, by the one that woke`, world, tally });
+  compare(await startWorker(order()).ended, { step, after: `${name}, once more`, world, tally });
+}
+
+/** What a frozen worker says once it goes on: the same result, or that it was taken over. */
+async function wake(zombie: SandboxWorker, comparison: Comparison): Promise<void> {
   zombie.child.kill('SIGCONT');
   const said = await zombie.ended;
-  if (said?.kind === 'result') compare(said, { step, after: `${name}, by the one that woke`, world, tally });
-  else if (said?.kind === 'failure' && !harmless.has(said.type))
-    tally.broken.push(`a zombie ended with ${said.type}: ${said.message}`);
-  compare(await startWorker(order()).ended, { step, after: `${name}, once more`, world, tally });
+  if (said?.kind === 'result') return compare(said, comparison);
+  if (said?.kind !== 'failure' || harmless.has(said.type)) return;
+  comparison.tally.broken.push(`a zombie ended with ${said.type}: ${said.message}`);
 }
 
 /** What an attempt may end with that was taken over. */
