@@ -52,6 +52,7 @@ export const failures = {
   'Tool.Blocked': { retry: 'never', http: 502, title: 'address not allowed' },
   'Sandbox.Unavailable': { retry: 'wait', http: 503, title: 'sandbox unavailable' },
   'Sandbox.Unsafe': { retry: 'never', http: 500, title: 'sandbox not safe' },
+  'Sandbox.SnapshotUnsafe': { retry: 'never', http: 500, title: 'SNAPSHOT_UNSAFE' },
   'Storage.Unavailable': { retry: 'wait', http: 503, title: 'object store unavailable' },
   'Storage.Full': { retry: 'wait', http: 503, title: 'object store full' },
   'Storage.Corrupt': { retry: 'never', http: 500, title: 'stored object corrupt' },

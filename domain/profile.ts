@@ -68,6 +68,11 @@ export const profileSchema = z.strictObject({
   /** Names of the tools it is shown, in prompt order. */
   tools: z.array(z.string().min(1)).max(128),
   limits: limitsSchema,
+  /**
+   * Python code for a sandbox id that models make up: an error, or a run in a sandbox that is gone after it.
+   * *Source:* MiroThinker v1.0 does the first, v1.7 the second.
+   */
+  madeUpSandbox: z.enum(['refuse', 'stateless']).default('refuse'),
   onStepFailure: onStepFailureSchema.default('observe'),
   approval: approvalSchema.default({ effects: [], tools: [] }),
   prices: pricesSchema.nullable(),
@@ -102,6 +107,7 @@ export function mirothinkerV1(model: string): Profile {
       maxCostMicroUsd: null,
       onExceed: 'finalize',
     },
+    madeUpSandbox: 'refuse',
     onStepFailure: 'observe',
     approval: { effects: [], tools: [] },
     prices: null,

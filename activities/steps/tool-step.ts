@@ -4,8 +4,9 @@ import { dialectOf } from '../../domain/dialects/for-profile.ts';
 import { digestFields, toCanonicalJson } from '../../domain/digest.ts';
 import { z } from 'zod';
 import { AppError, failures, toAppError } from '../../domain/errors.ts';
-import type { StepRecord } from '../../domain/record.ts';
+import type { RunRef } from '../../domain/ids.ts';
 import type { RunManifest } from '../../domain/manifest.ts';
+import type { StepRecord } from '../../domain/record.ts';
 import { estimateTokens } from '../../domain/tokens.ts';
 import type { ToolCall, ToolDefinition } from '../../domain/tools.ts';
 import { noUsage, type TokenUsage } from '../../domain/usage.ts';
@@ -29,6 +30,19 @@ export interface ToolContext {
   /** To be called just before a request leaves: see `WorkContext`. */
   readonly begin: () => void;
   readonly manifest: RunManifest;
+  readonly around: StepSurroundings;
+}
+
+/** What a tool can see of the steps around its own. */
+export interface StepSurroundings {
+  readonly modelSeq: number;
+  readonly callIndex: number;
+  /** The calls of the same message that stand before this one, in order. */
+  readonly earlierCalls: readonly ToolCall[];
+  /** The record of another slot of the run, of its parent for a fork's prefix; null while it is empty. */
+  readonly recordOf: (seq: number) => Promise<StepRecord | null>;
+  /** Says what the attempt waits for; null when it goes on. */
+  readonly reportWaiting: StepScope['reportWaiting'];
 }
 
 /** What a tool gives. */
@@ -70,7 +84,7 @@ async function callTool(ports: ToolStepPorts, input: ToolStepInput, scope: StepS
   const { clock, holder, trajectory } = ports;
   const manifest = await ports.history.readManifest(input);
   const asked = await readAsked(ports, input, manifest);
-  const { call, tool } = asked;
+  const { call, tool, earlierCalls } = asked;
   const step = await performStep(
     { ledger: trajectory, clock, holder, scope },
     {
@@ -82,8 +96,10 @@ async function callTool(ports: ToolStepPorts, input: ToolStepInput, scope: StepS
     },
     {
       work: async ({ stepKey, signal, begin }) => {
-        const { tenant, runId, seq } = input;
-        const context: ToolContext = { tenant, runId, seq, stepKey, signal, begin, manifest };
+        const { tenant, runId, seq, modelSeq, callIndex } = input;
+        const recordOf = (other: number) => readRecord(ports, input, other);
+        const around = { modelSeq, callIndex, earlierCalls, recordOf, reportWaiting: scope.reportWaiting };
+        const context: ToolContext = { tenant, runId, seq, stepKey, signal, begin, manifest, around };
         return toWork(await attempt(ports.handlers[tool.name], asked, { context, scope }), asked);
       },
       ...(tool.effect === 'unkeyed'
@@ -98,6 +114,8 @@ async function callTool(ports: ToolStepPorts, input: ToolStepInput, scope: StepS
 interface AskedCall {
   readonly call: ToolCall;
   readonly tool: ToolDefinition;
+  /** The calls of the same message that stand before it. */
+  readonly earlierCalls: readonly ToolCall[];
   readonly input: ToolStepInput;
   readonly manifest: RunManifest;
   /** Arguments that a person put in place of the model's; null for the model's own. */
@@ -105,12 +123,12 @@ interface AskedCall {
 }
 
 async function readAsked(ports: ToolStepPorts, input: ToolStepInput, manifest: RunManifest): Promise<AskedCall> {
-  const { call, tool } = await readCall(ports, input, manifest);
+  const read = { ...(await readCall(ports, input, manifest)), input, manifest };
   const digest = input.hold?.digest ?? null;
-  if (digest === null) return { call, tool, input, manifest, edited: null };
+  if (digest === null) return { ...read, edited: null };
   const edited = (await ports.blobs.get(input.tenant, digest)).toString('utf8');
   const args = parseStored(edited, `edited arguments of step ${input.seq}`, z.record(z.string(), z.unknown()));
-  return { call: { ...call, arguments: args, argumentsError: null }, tool, input, manifest, edited };
+  return { ...read, call: { ...read.call, arguments: args, argumentsError: null }, edited };
 }
 
 /** A call that may happen only once was begun, and nobody can say how it ended. */
@@ -121,11 +139,16 @@ function outcomeUnknown(tool: ToolDefinition, by: string): AppError {
   });
 }
 
+async function readRecord(ports: ToolStepPorts, run: RunRef, seq: number): Promise<StepRecord | null> {
+  const owner = await ports.history.ownerOf(run, seq);
+  return (await ports.trajectory.readStep({ ...owner, seq }))?.record ?? null;
+}
+
 async function readCall(
   ports: ToolStepPorts,
   input: ToolStepInput,
   manifest: RunManifest,
-): Promise<{ call: ToolCall; tool: ToolDefinition }> {
+): Promise<{ call: ToolCall; tool: ToolDefinition; earlierCalls: readonly ToolCall[] }> {
   const owner = await ports.history.ownerOf(input, input.modelSeq);
   const model = await ports.trajectory.readStep({ ...owner, seq: input.modelSeq });
   if (model === null) throw new AppError('Storage.Missing', { what: `step ${input.modelSeq} of run ${input.runId}` });
@@ -134,12 +157,13 @@ async function readCall(
       what: `step ${input.modelSeq} of run ${input.runId} is not the one that asked`,
     });
   }
-  const call = (await readCalls(ports.trajectory, input.tenant, model))[input.callIndex];
+  const calls = await readCalls(ports.trajectory, input.tenant, model);
+  const call = calls[input.callIndex];
   const tool = manifest.tools.find((candidate) => candidate.name === call?.tool);
   if (call === undefined || tool === undefined) {
     throw new AppError('Tool.Unknown', { what: `call ${input.callIndex} of step ${input.modelSeq}` });
   }
-  return { call, tool };
+  return { call, tool, earlierCalls: calls.slice(0, input.callIndex) };
 }
 
 /** Runs the tool; a failure that no further attempt would change is a result. */

@@ -12,5 +12,10 @@ export const keys = {
   history: (run: RunRef, n: number) => `t/${run.tenant}/runs/${run.runId}/histories/${String(n).padStart(4, '0')}`,
   outcome: (run: RunRef) => `t/${run.tenant}/runs/${run.runId}/outcome`,
   indexEntry: (run: RunRef, day: string) => `t/${run.tenant}/index/${day}/${run.runId}`,
+  tree: (tenant: string, digest: string) => `t/${tenant}/trees/sha256/${digest.slice(0, 2)}/${digest}`,
+  artifact: (run: RunRef, seq: number) => `t/${run.tenant}/runs/${run.runId}/artifacts/${String(seq).padStart(8, '0')}`,
+  artifacts: (run: RunRef) => `t/${run.tenant}/runs/${run.runId}/artifacts/`,
+  lease: (run: RunRef, name: string) => `t/${run.tenant}/leases/${run.runId}.${name}`,
+  leases: (run: RunRef) => `t/${run.tenant}/leases/${run.runId}.`,
   idempotency: (tenant: string, digest: string) => `t/${tenant}/idempotency/${digest}`,
 };

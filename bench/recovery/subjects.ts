@@ -99,7 +99,7 @@ const sandbox: Subject = {
   findNextCall: async ({ run, runs }, { kill }) => {
     const step = await runs.storage.trajectory.readStep({ ...run, seq: commandSeq });
     const said = step === null ? null : await runs.storage.trajectory.readText(run.tenant, step, 'observation');
-    const startedAt = Number(/stdout="(\d{13})/u.exec(said ?? '')?.[1]);
+    const startedAt = Number(/stdout='(\d{13})/u.exec(said ?? '')?.[1]);
     return firstAfter([{ at: startedAt }], kill.atMs);
   },
 };

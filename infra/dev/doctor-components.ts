@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { checkBubblewrap, checkNamespaces } from './doctor-sandbox.ts';
+import { checkSandboxStrength } from './doctor-strength.ts';
 import { findOnPath, isExecutable } from './toolchain/find-on-path.ts';
 import type { ToolSearch } from './toolchain/find-tool.ts';
 import { formatBytes, freeBytesAt } from './toolchain/free-disk.ts';
@@ -52,6 +53,7 @@ export async function checkComponents({ env, directory }: CheckOptions): Promise
     bubblewrap,
     await checkNamespaces(env),
     await checkPython(env),
+    ...(await checkSandboxStrength(env)),
     await checkVersitygw(env),
     await checkDisk(directory, RUN_BYTES),
     ...(building ? [await checkDisk(cacheRoot(env), temporalRecipe.buildBytes)] : []),

@@ -13,5 +13,7 @@ export const campaigns: Readonly<Record<string, () => Promise<Campaign>>> = {
   server: async () => (await import('./faults/server.ts')).runServerCampaign,
   freeze: async () => (await import('./faults/freeze.ts')).runFreezeCampaign,
   kill: async () => (await import('./faults/kill.ts')).runKillCampaign,
+  sandbox: async () => (await import('./sandbox/sandbox-campaign.ts')).runSandboxCampaign,
+  workspace: async () => (await import('./workspace/workspace-campaign.ts')).runWorkspaceCampaign,
   simulation: async () => (await import('./simulation/simulation-campaign.ts')).runSimulationCampaign,
 };

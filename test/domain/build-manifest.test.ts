@@ -82,7 +82,7 @@ describe('a manifest', () => {
 describe('the built-in tools', () => {
   it('each: named once, described, with a schema of an object', () => {
     const tools = builtInTools();
-    expect(tools.length).toBe(5);
+    expect(tools.length).toBe(8);
     expect(new Set(tools.map((tool) => tool.name)).size).toBe(tools.length);
     for (const tool of tools) {
       expect(tool.inputSchema).toMatchObject({ type: 'object' });

@@ -66,7 +66,9 @@ describe('cancel', () => {
     expect(steps.map(({ record }) => record.status)).toEqual(['ok', 'ok', 'ok', 'failed']);
     expect(steps[3]?.record.failure?.type).toBe('Run.Cancelled');
     expect((await submitted.handle.describe()).status.name).toBe('CANCELLED');
-    expect(await readdir(house.env['LONGHAUL_SANDBOX_DIR'] ?? '').catch(() => [])).not.toContain(submitted.run.runId);
+    expect(await readdir(house.env['LONGHAUL_SANDBOX_DIR'] ?? '').catch(() => [])).not.toContain(
+      `default.${submitted.run.runId}`,
+    );
   });
 
   it('while the model is asked → no further call is made', async () => {
@@ -216,7 +218,7 @@ describe('tools', () => {
     await open({ replies, final });
     const submitted = await house.submit('Count.');
     await recorded(submitted, 2);
-    const workspaces = join(house.env['LONGHAUL_SANDBOX_DIR'] ?? '', submitted.run.runId);
+    const workspaces = join(house.env['LONGHAUL_SANDBOX_DIR'] ?? '', `default.${submitted.run.runId}`);
     await waitFor('the job to have written', async () => {
       const files = await readdir(workspaces, { recursive: true }).catch(() => []);
       return files.some((file) => file.endsWith('work/log')) ? true : null;
@@ -224,7 +226,7 @@ describe('tools', () => {
     await house.processOf('sandbox').killWorker();
     expect(await submitted.outcome()).toMatchObject({ outcome: 'answered' });
     const steps = await readRecords(house.storage.trajectory, submitted.run);
-    expect(steps[5]?.inline['observation']).toContain('stdout="one\\n"');
+    expect(steps[5]?.inline['observation']).toContain("stdout='one\\n'");
     expect(steps[3]?.record.delivery).toBeGreaterThan(1);
   });
 });

@@ -111,6 +111,7 @@ const workerEnvSchema = z.object({
     .optional(),
   LONGHAUL_FETCH_ALLOW: allowSchema.default([]),
   LONGHAUL_SANDBOX_DIR: z.string().min(1).optional(),
+  LONGHAUL_SANDBOX: z.enum(['auto', 'bubblewrap', 'gvisor'], 'expected auto, bubblewrap or gvisor').default('auto'),
 });
 
 const apiEnvSchema = z.object({
@@ -158,6 +159,8 @@ export interface WorkerConfig {
   readonly corpus: { readonly directory: string; readonly host: string } | null;
   readonly fetchAllow: readonly string[];
   readonly sandboxDirectory: string | null;
+  /** What makes the boxes of the sandbox pool; `auto`: gVisor where it is on PATH and the worker is root, else bubblewrap. */
+  readonly sandboxRuntime: 'auto' | 'bubblewrap' | 'gvisor';
   readonly toolsFile: string | null;
 }
 
@@ -293,6 +296,7 @@ export function loadWorkerConfig(env: Environment): WorkerConfig {
     corpus: toCorpus(parsed),
     fetchAllow: parsed.LONGHAUL_FETCH_ALLOW,
     sandboxDirectory: parsed.LONGHAUL_SANDBOX_DIR ?? null,
+    sandboxRuntime: parsed.LONGHAUL_SANDBOX,
     toolsFile: parsed.LONGHAUL_TOOLS_FILE ?? null,
   };
 }

@@ -1,41 +1,34 @@
-import type { Readable } from 'node:stream';
-
 /** Suffix of a stream that was longer than its cap. Source: mirothinker, suffix of cut sandbox results. */
 export const truncationNote = ' [Result truncated due to length limit]';
 
-/** What was kept of one output stream. */
+/** What is kept of one output stream. */
 export interface BoundedOutput {
-  /** The kept text; bytes that are not UTF-8 become U+FFFD. May be read before the stream's end. */
+  readonly write: (chunk: Uint8Array) => void;
+  /** The kept text; bytes that are not UTF-8 become U+FFFD. May be read at any time. */
   readonly text: () => string;
-  /** Resolves when the stream has ended, failed or been destroyed; never rejects. */
-  readonly closed: Promise<void>;
 }
 
 /**
- * Reads a stream to its end and keeps its first code points.
+ * Keeps the first code points of a stream.
  *
- * *Contract:* never holds more than four bytes a code point, whatever comes; the rest is read and dropped, so that the
- * writer is never blocked.
+ * *Contract:* never holds more than four bytes a code point, whatever comes, and nothing of the chunks themselves.
  */
-export function keepOutput(stream: Readable, maxCodePoints: number): BoundedOutput {
+export function createBoundedOutput(maxCodePoints: number): BoundedOutput {
   const maxBytes = maxCodePoints * 4;
   const chunks: Buffer[] = [];
   let keptBytes = 0;
   let isCut = false;
-  stream.on('data', (chunk: Buffer) => {
-    const room = maxBytes - keptBytes;
-    if (chunk.length > room) isCut = true;
-    if (room <= 0) return;
-    // Copied, so that a small slice does not keep the whole read buffer alive.
-    const kept = Buffer.from(chunk.subarray(0, room));
-    chunks.push(kept);
-    keptBytes += kept.length;
-  });
-  const closed = new Promise<void>((resolve) => {
-    stream.once('close', resolve);
-    stream.once('error', () => resolve());
-  });
-  return { text: () => decode(Buffer.concat(chunks), { isCut, maxCodePoints }), closed };
+  return {
+    write: (chunk) => {
+      const room = maxBytes - keptBytes;
+      if (chunk.length > room) isCut = true;
+      if (room <= 0) return;
+      const kept = Buffer.from(chunk.subarray(0, room));
+      chunks.push(kept);
+      keptBytes += kept.length;
+    },
+    text: () => decode(Buffer.concat(chunks), { isCut, maxCodePoints }),
+  };
 }
 
 function decode(bytes: Buffer, cut: { isCut: boolean; maxCodePoints: number }): string {

@@ -4,12 +4,12 @@ import { constants, openSync } from 'node:fs';
 import { chown, open, rm } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
-import { keepOutput, type BoundedOutput } from './bounded-output.ts';
+import type { RuntimeStart } from './box-runtime.ts';
+import { type BoundedOutput, createBoundedOutput } from './bounded-output.ts';
 import { runHostCommand } from './host-command.ts';
 
 /** One start of a box. */
-export interface BoxStart {
-  readonly command: readonly string[];
+export interface BoxStart extends RuntimeStart {
   /** Private directory for the pipes. */
   readonly jobPath: string;
   /** Host uid of the box, or null for the worker's own. */
@@ -41,16 +41,17 @@ export interface BoxEnd {
  */
 export async function runBox(start: BoxStart): Promise<BoxEnd> {
   const [stdout, stderr] = await openPipes(start);
+  const filter = start.filterPath === null ? null : await open(start.filterPath, constants.O_RDONLY);
   const child = spawn(start.command[0] ?? '', start.command.slice(1), {
     env: {},
     cwd: '/',
     // Not in the terminal's process group: Ctrl-C is the worker's to handle.
     detached: true,
-    stdio: ['ignore', stdout.writeEnd.fd, stderr.writeEnd.fd, 'pipe'],
+    stdio: ['ignore', stdout.writeEnd.fd, stderr.writeEnd.fd, 'pipe', filter?.fd ?? 'ignore'],
   });
   const exited = once(child, 'exit');
   const status = readStatus(child);
-  await Promise.all([stdout.writeEnd.close(), stderr.writeEnd.close()]);
+  await Promise.all([stdout.writeEnd.close(), stderr.writeEnd.close(), filter?.close()]);
   const cutter = startCutter(start, { child, status });
   try {
     await exited;
@@ -59,9 +60,9 @@ export async function runBox(start: BoxStart): Promise<BoxEnd> {
     await start.killAll();
   }
   // With every writer dead the pipes end by themselves.
-  await Promise.all([stdout.output.closed, stderr.output.closed]);
+  await Promise.all([stdout.closed, stderr.closed]);
   await status.closed;
-  const code = status.exitCode();
+  const code = start.exitOf === 'status' ? status.exitCode() : start.exitOf(child.exitCode);
   const { cut, reason } = cutter.state();
   return {
     exitCode: cut === null ? code : null,
@@ -75,7 +76,12 @@ export async function runBox(start: BoxStart): Promise<BoxEnd> {
 interface Pipe {
   readonly writeEnd: { readonly fd: number; readonly close: () => Promise<void> };
   readonly output: BoundedOutput;
+  /** Resolves when the pipe has ended or failed. */
+  readonly closed: Promise<void>;
 }
+
+/** What a pipe holds at most. Source: pipe(7). */
+const pipeBytes = 65_536;
 
 /** Real pipes, as Node's own are sockets, through which `> /dev/stderr` does not work. */
 async function openPipes(start: BoxStart): Promise<[Pipe, Pipe]> {
@@ -88,10 +94,21 @@ async function openPipe(path: string, { uid, outputCodePoints }: BoxStart): Prom
   if (uid !== null) await chown(path, uid, uid);
   // Never blocks, and gives a bare descriptor, which the socket closes at its end.
   const readEnd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  const socket = new Socket({ fd: readEnd, readable: true, writable: false });
+  const output = createBoundedOutput(outputCodePoints);
+  // One buffer for all that comes: a flood would otherwise leave memory behind faster than it is collected.
+  const buffer = Buffer.allocUnsafe(pipeBytes);
+  const callback = (count: number): boolean => {
+    output.write(buffer.subarray(0, count));
+    return true;
+  };
+  const socket = new Socket({ fd: readEnd, readable: true, writable: false, onread: { buffer, callback } });
+  const closed = new Promise<void>((resolve) => {
+    socket.once('close', () => resolve());
+    socket.once('error', () => resolve());
+  });
   const writeEnd = await open(path, constants.O_WRONLY);
   await rm(path);
-  return { writeEnd, output: keepOutput(socket, outputCodePoints) };
+  return { writeEnd, output, closed };
 }
 
 /** What bwrap says of the box, on a descriptor that the box does not have. */

@@ -1,9 +1,11 @@
-/** What one sandbox may use. Every bound holds for each job; a process is bounded by rlimits, the box by its mounts. */
+/** What one sandbox may use. Every bound holds for each job. */
 export interface SandboxLimits {
   /** Processes and threads alive at once. */
   readonly processes: number;
-  /** Address space of one process. */
+  /** Memory of the box, /tmp and /dev/shm included, where a control group holds it; else address space of each process. */
   readonly memoryBytes: number;
+  /** Processors' worth of time, where a control group holds it. */
+  readonly cpus: number;
   /** Largest file that a process may write. */
   readonly fileBytes: number;
   readonly openFiles: number;
@@ -25,6 +27,7 @@ const mebibyte = 1024 * 1024;
 export const defaultSandboxLimits: SandboxLimits = {
   processes: 128,
   memoryBytes: 2048 * mebibyte,
+  cpus: 2,
   fileBytes: 512 * mebibyte,
   openFiles: 1024,
   tmpBytes: 256 * mebibyte,

@@ -1,3 +1,4 @@
+import type { RunRef } from '../../../domain/ids.ts';
 import type { SandboxPort } from '../ports.ts';
 
 /** Calls a task again and again; returns what stops it. */
@@ -7,24 +8,24 @@ export interface ReaperClock {
 
 /** Options of {@link createSandboxReaper}. */
 export interface SandboxReaperOptions {
-  readonly sandbox: Pick<SandboxPort, 'listRuns' | 'destroy'>;
+  readonly sandbox: Pick<SandboxPort, 'listRuns' | 'destroy' | 'sweep'>;
   /** Has the run ended, or never been? A rejection means unknown: its sandboxes are kept and it is asked again. */
-  readonly hasEnded: (runId: string) => Promise<boolean>;
+  readonly hasEnded: (run: RunRef) => Promise<boolean>;
   /** Time between sweeps in milliseconds; 20,000 when absent, so that an ended run's sandbox is gone within a minute. */
   readonly everyMs?: number;
   readonly clock?: ReaperClock;
-  /** Told of each sandbox that could not be checked or removed; `runId` is absent when the list itself failed. */
-  readonly onError?: (failure: { readonly runId?: string; readonly error: unknown }) => void;
+  /** Told of each sandbox that could not be checked or removed; `run` is absent when it was not about one run. */
+  readonly onError?: (failure: { readonly run?: RunRef; readonly error: unknown }) => void;
 }
 
-/** Removes sandboxes whose run has ended, when the run itself could not. */
+/** Removes sandboxes whose run has ended, when the run itself could not, and what zombies and crashes left behind. */
 export interface SandboxReaper {
   /** Sweeps at once and then at each tick. Idempotent. */
   readonly start: () => void;
   /** No sweep begins after it; one under way ends by itself. Idempotent. */
   readonly stop: () => void;
   /** One look at every run. *Contract:* never rejects; resolves with the runs whose sandboxes were removed. */
-  readonly sweep: () => Promise<string[]>;
+  readonly sweep: () => Promise<RunRef[]>;
 }
 
 const systemClock: ReaperClock = {
@@ -45,28 +46,33 @@ export function createSandboxReaper(options: SandboxReaperOptions): SandboxReape
   const underWay = new Set<string>();
   let stopTicks: (() => void) | null = null;
 
-  const reap = async (runId: string): Promise<string[]> => {
-    underWay.add(runId);
+  const reap = async (run: RunRef): Promise<RunRef[]> => {
+    const key = toKey(run);
+    underWay.add(key);
     try {
-      if (!(await hasEnded(runId))) return [];
-      await sandbox.destroy(runId);
-      return [runId];
+      if (!(await hasEnded(run))) return [];
+      await sandbox.destroy(run);
+      return [run];
     } catch (error) {
-      onError?.({ runId, error });
+      onError?.({ run, error });
       return [];
     } finally {
-      underWay.delete(runId);
+      underWay.delete(key);
     }
   };
 
-  const sweep = async (): Promise<string[]> => {
-    try {
-      const runIds = (await sandbox.listRuns()).filter((runId) => !underWay.has(runId));
-      return (await Promise.all(runIds.map(reap))).flat();
-    } catch (error) {
+  const reapAll = async (): Promise<RunRef[]> => {
+    const runs = (await sandbox.listRuns()).filter((run) => !underWay.has(toKey(run)));
+    return (await Promise.all(runs.map(reap))).flat();
+  };
+
+  const sweep = async (): Promise<RunRef[]> => {
+    const removed = await reapAll().catch((error: unknown) => {
       onError?.({ error });
       return [];
-    }
+    });
+    await sandbox.sweep().catch((error: unknown) => onError?.({ error }));
+    return removed;
   };
 
   return {
@@ -81,4 +87,8 @@ export function createSandboxReaper(options: SandboxReaperOptions): SandboxReape
       stopTicks = null;
     },
   };
+}
+
+function toKey({ tenant, runId }: RunRef): string {
+  return `${tenant}/${runId}`;
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomInt } from 'node:crypto';
 import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '../../../domain/errors.ts';
@@ -28,32 +28,44 @@ export const minSandboxUid = 100_000;
 
 /** Hands out uids, one owner each, shared by all processes of this host that use the same directory. */
 export interface UidPool {
+  readonly range: UidRange;
   /** *Contract:* atomic across processes. @throws AppError `Sandbox.Unavailable` when all are taken. */
   readonly claim: (owner: string) => Promise<number>;
-  /** Uids whose owner is `runId` or begins with `runId/`. */
-  readonly ownedBy: (runId: string) => Promise<number[]>;
-  readonly release: (uid: number) => Promise<void>;
-  readonly owners: () => Promise<string[]>;
+  /** Gives a uid back, if it is still this owner's. */
+  readonly release: (uid: number, owner: string) => Promise<void>;
+  readonly claims: () => Promise<UidClaim[]>;
+}
+
+/** A uid and whose it is. */
+export interface UidClaim {
+  readonly uid: number;
+  readonly owner: string;
 }
 
 /** A pool of uids kept as one file a claimed uid in `directory`. */
 export function createUidPool(directory: string, range: UidRange): UidPool {
-  const listClaims = async (): Promise<{ uid: number; owner: string }[]> => {
+  const claims = async (): Promise<UidClaim[]> => {
     const names = await readdir(directory).catch(() => []);
-    const claims = names
+    const found = names
       .filter((name) => /^[0-9]+$/.test(name))
       .map(async (name) => ({
         uid: Number(name),
         owner: await readFile(join(directory, name), 'utf8').catch(() => ''),
       }));
-    return Promise.all(claims);
+    return Promise.all(found);
   };
   return {
+    range,
+    claims,
     claim: async (owner) => {
       await checkRange(range);
       await mkdir(directory, { recursive: true, mode: 0o700 });
-      const taken = new Set([...(await listClaims()).map(({ uid }) => uid), ...(await accountUids())]);
-      for (let uid = range.first; uid < range.first + range.count; uid += 1) {
+      const taken = new Set([...(await claims()).map(({ uid }) => uid), ...(await accountUids())]);
+      // From anywhere, so that a uid that was given back is not the next one that is claimed: whoever still means to kill its old
+      // processes, late, finds none.
+      const start = randomInt(range.count);
+      for (let step = 0; step < range.count; step += 1) {
+        const uid = range.first + ((start + step) % range.count);
         if (!taken.has(uid) && (await writeClaim(join(directory, String(uid)), owner))) return uid;
       }
       throw new AppError('Sandbox.Unavailable', {
@@ -61,12 +73,11 @@ export function createUidPool(directory: string, range: UidRange): UidPool {
         mend: 'Destroy sandboxes of ended runs, or widen uidRange.',
       });
     },
-    ownedBy: async (runId) =>
-      (await listClaims())
-        .filter(({ owner }) => owner === runId || owner.startsWith(`${runId}/`))
-        .map(({ uid }) => uid),
-    release: async (uid) => rm(join(directory, String(uid)), { force: true }),
-    owners: async () => (await listClaims()).map(({ owner }) => owner),
+    release: async (uid, owner) => {
+      const path = join(directory, String(uid));
+      const standing = await readFile(path, 'utf8').catch(() => null);
+      if (standing === owner) await rm(path, { force: true });
+    },
   };
 }
 

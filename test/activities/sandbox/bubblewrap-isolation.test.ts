@@ -4,8 +4,8 @@ import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { promisify } from 'node:util';
 import { describe, expect, it, vi } from 'vitest';
-import { createBubblewrapSandbox } from '../../../activities/sandbox/adapters/bubblewrap.ts';
-import { aSandbox, isRoot } from './sandbox-fixture.ts';
+import { createHostDriver } from '../../../activities/sandbox/adapters/host-driver.ts';
+import { aRef, aSandbox, aSandboxScope, isRoot } from './sandbox-fixture.ts';
 
 const execute = promisify(execFile);
 
@@ -27,7 +27,9 @@ describe('host and box', () => {
     await using box = await aSandbox();
     const source = 'tr "\\0" "\\n" </proc/1/environ | cut -d= -f1 | sort; echo; env | cut -d= -f1 | sort';
     const { stdout } = await box.run(source);
-    expect(stdout).toBe('HOME\nLANG\nPATH\nPWD\n\nHOME\nLANG\nPATH\nPWD\nSHLVL\n_\n');
+    expect(stdout).toBe(
+      'HOME\nLANG\nPATH\nPWD\nPYTHONDONTWRITEBYTECODE\nPYTHONHASHSEED\n\nHOME\nLANG\nPATH\nPWD\nPYTHONDONTWRITEBYTECODE\nPYTHONHASHSEED\nSHLVL\n_\n',
+    );
   });
 
   it('environment: of every process outside and inside the box → nothing of the worker', async () => {
@@ -68,23 +70,26 @@ describe('host and box', () => {
 
   it('uid on the host: two sandboxes → each its own when the worker is root', async () => {
     await using box = await aSandbox();
-    const other = { runId: 'run', sandboxId: 'other' };
-    await box.sandbox.create(other);
     await box.run('touch file');
-    const [mine, theirs] = [await stat(box.path('work', 'file')), await stat(box.path('..', 'other', 'work'))];
+    const other = { ...aRef, sandboxId: 'other' };
+    const job = { kind: 'shell', source: 'true', timeoutMs: 60_000, before: null } as const;
+    await box.sandbox.run(other, job, aSandboxScope());
+    const [mine, theirs] = [await stat(box.path('work', 'file')), await stat(box.pathOf(other, 'work'))];
     const isOwn = mine.uid >= 100_000 && mine.gid === mine.uid && theirs.uid >= 100_000 && theirs.uid !== mine.uid;
-    const { uid, weaker } = box.sandbox.describe();
+    const { uid, weaker } = await box.driver.describe();
     expect({ uid, isOwn, saysShared: weaker.join().includes('not root') }).toEqual(
       isRoot ? { uid: 'own', isOwn: true, saysShared: false } : { uid: 'shared', isOwn: false, saysShared: true },
     );
   });
 
-  it('uid file: emptied under a root worker → Sandbox.Unsafe, never a box of root', async () => {
+  it('uid file: says root under a root worker → Sandbox.Unsafe, never a box of root', async () => {
     await using box = await aSandbox();
-    await writeFile(box.path('uid'), isRoot ? '' : '0');
-    await expect(box.run('id')).rejects.toMatchObject({ type: 'Sandbox.Unsafe' });
-    await writeFile(box.path('uid'), isRoot ? '0' : '100000');
-    await expect(box.run('id')).rejects.toMatchObject({ type: 'Sandbox.Unsafe' });
+    await box.run('true');
+    if (isRoot) await writeFile(box.path('uid'), '0 someone');
+    const { sandbox } = await aSandbox({ directory: box.directory, objects: box.objects });
+    const job = { kind: 'shell', source: 'id -u', timeoutMs: 60_000, before: null } as const;
+    const ran = await sandbox.run(aRef, job, aSandboxScope()).catch((error: unknown) => error);
+    expect(ran).toMatchObject(isRoot ? { type: 'Sandbox.Unsafe' } : { stdout: '1000\n' });
   });
 
   it('network: host listener, and a name → refused, and the listener saw nobody', async () => {
@@ -119,14 +124,15 @@ describe('host and box', () => {
 
   it('descriptors: worker holds some that survive exec → none is in the box', async () => {
     await using box = await aSandbox();
-    const driver = new URL('../../../activities/sandbox/adapters/bubblewrap.ts', import.meta.url).href;
+    const driver = new URL('../../../activities/sandbox/adapters/host-driver.ts', import.meta.url).href;
     const script = `
-      const { createBubblewrapSandbox } = await import(${JSON.stringify(driver)});
+      const { createHostDriver } = await import(${JSON.stringify(driver)});
       const { readlinkSync } = await import('node:fs');
-      const sandbox = createBubblewrapSandbox({ directory: ${JSON.stringify(box.directory)} });
+      const driver = createHostDriver({ directory: ${JSON.stringify(box.directory)} });
+      const { workspace } = await driver.open(${JSON.stringify(aRef)}, { epoch: 1, nonce: '0123456789ab' }, null);
       const source = 'import os\\nfor fd in os.listdir("/proc/self/fd"):\\n  try: os.fstat(int(fd)); print(fd)\\n  except OSError: pass';
-      const job = { kind: 'python', source, timeoutMs: 60000, seq: 0 };
-      const result = await sandbox.run({ runId: 'run', sandboxId: 'box' }, job, new AbortController().signal);
+      const job = { kind: 'python', source, timeoutMs: 60000, before: null };
+      const result = await workspace.run(job, new AbortController().signal);
       console.log(JSON.stringify({ inside: result.stdout.trim().split('\\n').sort(), held: readlinkSync('/proc/self/fd/37') }));`;
     // Descriptor 37 lies behind a gap, where Node does not mark it close-on-exec.
     const command = [
@@ -144,11 +150,10 @@ describe('host and box', () => {
 
   it('other workspaces: same run, another sandbox → not visible by any path', async () => {
     await using box = await aSandbox();
-    const other = { runId: 'run', sandboxId: 'other' };
-    await box.sandbox.create(other);
-    const job = { kind: 'shell', source: 'echo secret-of-the-other > note', timeoutMs: 60_000, seq: 0 } as const;
-    await box.sandbox.run(other, job, new AbortController().signal);
-    expect(await readFile(box.path('..', 'other', 'work', 'note'), 'utf8')).toContain('secret');
+    const other = { ...aRef, sandboxId: 'other' };
+    const job = { kind: 'shell', source: 'echo secret-of-the-other > note', timeoutMs: 60_000, before: null } as const;
+    await box.sandbox.run(other, job, aSandboxScope());
+    expect(await readFile(box.pathOf(other, 'work', 'note'), 'utf8')).toContain('secret');
     const { stdout } = await box.run('grep -rls secret-of-the-other /home /tmp /run /etc /dev/shm; ls /home; ls -A');
     expect(stdout).toBe('/run/job/main\nuser\n');
   });
@@ -158,8 +163,8 @@ describe('host and box', () => {
     const closed = `${box.directory}/closed`;
     await mkdir(closed);
     await chmod(closed, 0o700);
-    const sandbox = createBubblewrapSandbox({ directory: `${closed}/boxes` });
-    const made = await sandbox.create({ runId: 'run', sandboxId: 'box' }).then(() => 'made', String);
+    const driver = createHostDriver({ directory: `${closed}/boxes` });
+    const made = await driver.checkHost().then(() => 'made', String);
     const refused = new RegExp(`${closed} is closed to others.*chmod o\\+x ${closed}`);
     expect(made).toMatch(isRoot ? refused : /^made$/);
   });

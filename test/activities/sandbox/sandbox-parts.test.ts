@@ -1,24 +1,20 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { keepOutput, truncationNote } from '../../../activities/sandbox/adapters/bounded-output.ts';
+import { createBoundedOutput, truncationNote } from '../../../activities/sandbox/adapters/bounded-output.ts';
 import { createUidPool, toDefaultUidRange, type UidRange } from '../../../activities/sandbox/adapters/sandbox-uids.ts';
 
-async function keep(chunks: Iterable<Buffer>, maxCodePoints: number): Promise<string> {
-  const stream = new PassThrough();
-  const output = keepOutput(stream, maxCodePoints);
-  for (const chunk of chunks) stream.write(chunk);
-  stream.end();
-  await output.closed;
+function keep(chunks: Iterable<Buffer>, maxCodePoints: number): string {
+  const output = createBoundedOutput(maxCodePoints);
+  for (const chunk of chunks) output.write(chunk);
   return output.text();
 }
 
 describe('bounded output', () => {
   it('character cut by the chunks: four bytes one by one → whole', async () => {
     expect(
-      await keep(
+      keep(
         Array.from(Buffer.from('a😀b'), (byte) => Buffer.from([byte])),
         10,
       ),
@@ -26,7 +22,7 @@ describe('bounded output', () => {
   });
 
   it.each(['abc', '😀é字'])('%s: just the cap → whole, without a note', async (text) => {
-    expect(await keep([Buffer.from(text)], 3)).toBe(text);
+    expect(keep([Buffer.from(text)], 3)).toBe(text);
   });
 
   it.each([
@@ -34,17 +30,17 @@ describe('bounded output', () => {
     ['😀😀😀😀', '😀😀😀'],
     ['a😀bc', 'a😀b'],
   ])('%s: over a cap of 3 code points → %s and a note', async (text, kept) => {
-    expect(await keep([Buffer.from(text)], 3)).toBe(kept + truncationNote);
+    expect(keep([Buffer.from(text)], 3)).toBe(kept + truncationNote);
   });
 
   it('bytes that are not UTF-8: anywhere → U+FFFD, never an error', async () => {
-    expect(await keep([Buffer.from([0x61, 0xff, 0xc3])], 10)).toBe('a\uFFFD\uFFFD');
+    expect(keep([Buffer.from([0x61, 0xff, 0xc3])], 10)).toBe('a\uFFFD\uFFFD');
   });
 
   it('flood: long after the cap → read to its end, cap kept', async () => {
     const chunk = Buffer.alloc(65_536, 'x');
     expect(
-      await keep(
+      keep(
         Array.from({ length: 200 }, () => chunk),
         5,
       ),
@@ -65,13 +61,20 @@ async function withPool(
 }
 
 describe('uid pool', () => {
-  it('claims at once: more askers than uids → all different, then Sandbox.Unavailable, until one is released', async () => {
+  it('claims at once: more askers than uids → all different, then Sandbox.Unavailable, until its owner releases one', async () => {
     await withPool({ first: 200_000, count: 4 }, async (pool) => {
       const uids = await Promise.all(['a/1', 'a/2', 'b/1', 'ab/1'].map(pool.claim));
       expect(new Set(uids)).toEqual(new Set([200_000, 200_001, 200_002, 200_003]));
       await expect(pool.claim('c/1')).rejects.toMatchObject({ type: 'Sandbox.Unavailable' });
-      expect(new Set(await pool.ownedBy('a'))).toEqual(new Set(uids.slice(0, 2)));
-      await pool.release(uids[2]!);
+      expect((await pool.claims()).toSorted((left, right) => left.owner.localeCompare(right.owner))).toEqual([
+        { uid: uids[0], owner: 'a/1' },
+        { uid: uids[1], owner: 'a/2' },
+        { uid: uids[3], owner: 'ab/1' },
+        { uid: uids[2], owner: 'b/1' },
+      ]);
+      await pool.release(uids[2]!, 'a/1');
+      await expect(pool.claim('c/1')).rejects.toMatchObject({ type: 'Sandbox.Unavailable' });
+      await pool.release(uids[2]!, 'b/1');
       expect(await pool.claim('c/1')).toBe(uids[2]);
     });
   });

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { createSandboxReaper, type ReaperClock } from '../../../activities/sandbox/adapters/sandbox-reaper.ts';
-import { aSandbox } from './sandbox-fixture.ts';
+import type { RunRef } from '../../../domain/ids.ts';
+import type { SandboxPort } from '../../../activities/sandbox/ports.ts';
+import { aRef, aSandbox, aSandboxScope } from './sandbox-fixture.ts';
 
 function aClock(): ReaperClock & { tick: () => void; ms: () => number | undefined } {
   let task: (() => void) | undefined;
@@ -17,17 +19,19 @@ function aClock(): ReaperClock & { tick: () => void; ms: () => number | undefine
   };
 }
 
-function fakeSandbox(runIds: string[]): {
-  listRuns: () => Promise<string[]>;
-  destroy: (runId: string) => Promise<void>;
-} {
+const aRun = (runId: string): RunRef => ({ tenant: 'default', runId });
+
+type Swept = Pick<SandboxPort, 'listRuns' | 'destroy' | 'sweep'>;
+
+function fakeSandbox(runIds: string[]): Swept {
   const present = new Set(runIds);
   return {
-    listRuns: async () => [...present],
-    destroy: async (runId) => {
+    listRuns: async () => [...present].map(aRun),
+    destroy: async ({ runId }) => {
       if (runId === 'stuck') throw new Error('processes did not die');
       present.delete(runId);
     },
+    sweep: async () => undefined,
   };
 }
 
@@ -36,23 +40,25 @@ const settled = async (): Promise<void> => new Promise((resolve) => setImmediate
 describe('sandbox reaper', () => {
   it('real sandboxes: one run ended → its files and processes go, the other stays', async () => {
     await using box = await aSandbox();
-    await box.sandbox.create({ runId: 'ended', sandboxId: 'box' });
-    const reaper = createSandboxReaper({ sandbox: box.sandbox, hasEnded: async (runId) => runId === 'ended' });
-    expect(await reaper.sweep()).toEqual(['ended']);
-    expect(await box.sandbox.listRuns()).toEqual(['run']);
+    await box.run('true');
+    const job = { kind: 'shell', source: 'true', timeoutMs: 60_000, before: null } as const;
+    await box.sandbox.run({ ...aRef, runId: 'ended' }, job, aSandboxScope());
+    const reaper = createSandboxReaper({ sandbox: box.sandbox, hasEnded: async ({ runId }) => runId === 'ended' });
+    expect(await reaper.sweep()).toEqual([aRun('ended')]);
+    expect(await box.sandbox.listRuns()).toEqual([aRun('run')]);
   });
 
   it('checks and removals that fail: others ended → others are removed, failures are told', async () => {
     const told: (string | undefined)[] = [];
     const reaper = createSandboxReaper({
       sandbox: fakeSandbox(['unknown', 'stuck', 'ended', 'running']),
-      hasEnded: async (runId) => {
+      hasEnded: async ({ runId }) => {
         if (runId === 'unknown') throw new Error('engine away');
         return runId !== 'running';
       },
-      onError: ({ runId }) => told.push(runId),
+      onError: ({ run }) => told.push(run?.runId),
     });
-    expect(await reaper.sweep()).toEqual(['ended']);
+    expect(await reaper.sweep()).toEqual([aRun('ended')]);
     expect(new Set(told)).toEqual(new Set(['stuck', 'unknown']));
   });
 
@@ -61,7 +67,7 @@ describe('sandbox reaper', () => {
     const sandbox = fakeSandbox(['hangs', 'late']);
     const reaper = createSandboxReaper({
       sandbox,
-      hasEnded: async (runId) => {
+      hasEnded: async ({ runId }) => {
         asked.push(runId);
         if (runId === 'hangs') return new Promise(() => undefined);
         return asked.length > 2;
@@ -69,7 +75,7 @@ describe('sandbox reaper', () => {
     });
     void reaper.sweep();
     await settled();
-    expect(await reaper.sweep()).toEqual(['late']);
+    expect(await reaper.sweep()).toEqual([aRun('late')]);
     expect(asked).toEqual(['hangs', 'late', 'late']);
   });
 

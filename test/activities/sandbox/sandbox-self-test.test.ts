@@ -1,85 +1,106 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { text } from 'node:stream/consumers';
+import { createBubblewrapRuntime } from '../../../activities/sandbox/adapters/bubblewrap-runtime.ts';
 import { describe, expect, it } from 'vitest';
-import type { BubblewrapSandbox } from '../../../activities/sandbox/adapters/bubblewrap.ts';
-import { probeNames } from '../../../activities/sandbox/adapters/sandbox-probes.ts';
-import { runSandboxSelfTest } from '../../../activities/sandbox/adapters/sandbox-self-test.ts';
-import type { SandboxResult } from '../../../activities/sandbox/ports.ts';
+import { type HostDriver, createHostDriver } from '../../../activities/sandbox/adapters/host-driver.ts';
+import { isSelfTestOver, runSandboxSelfTest } from '../../../activities/sandbox/adapters/sandbox-self-test.ts';
+import type { JobEnd } from '../../../activities/sandbox/driver.ts';
 import { aSandbox, isRoot } from './sandbox-fixture.ts';
+import { runUnboxed } from './unboxed.ts';
 
-/** The same probes with nothing between them and the host but a bind of everything. */
-async function runUnhardened(source: string): Promise<SandboxResult> {
-  const plain = ['--bind', '/', '/', '--dev-bind', '/dev', '/dev', '--', '/usr/bin/python3', '-'];
-  // Descriptor 3 stands for one that the worker forgot to close.
-  const command = ['-c', 'exec 3</etc/passwd; exec /usr/bin/bwrap "$@"', 'bwrap', ...plain];
-  const child = spawn('/bin/bash', command, { env: { ...process.env, WORKER_SECRET: 'x' } });
-  child.stdin.end(source);
-  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
-  return { exitCode: child.exitCode, stdout, stderr, timedOut: false };
-}
+const anEnd = (change: Partial<JobEnd>): JobEnd => ({
+  exitCode: 0,
+  stdout: '',
+  stderr: '',
+  timedOut: false,
+  excess: null,
+  notes: [],
+  report: null,
+  ...change,
+});
+
+const unboxed = async (source: string) => anEnd(await runUnboxed(source));
 
 /** A driver that is as real as the given one, but for what its Python jobs do. */
-function withPython(real: BubblewrapSandbox, python: (source: string) => Promise<SandboxResult>): BubblewrapSandbox {
+function withPython(real: HostDriver, python: (source: string) => Promise<JobEnd>): HostDriver {
   return {
     ...real,
-    run: async (ref, job, signal) => (job.kind === 'python' ? python(job.source) : real.run(ref, job, signal)),
+    open: async (ref, lease, before) => {
+      const opened = await real.open(ref, lease, before);
+      const { run } = opened.workspace;
+      const workspace = {
+        ...opened.workspace,
+        run: async (...[job, signal]: Parameters<typeof run>) =>
+          job.kind === 'python' ? python(job.source) : run(job, signal),
+      };
+      return { ...opened, workspace };
+    },
   };
 }
 
-const report = (probes: Record<string, string | null>): SandboxResult => ({
-  exitCode: 0,
-  stdout: JSON.stringify(probes),
-  stderr: '',
-  timedOut: false,
-});
-
-// What a worker without root cannot do even unboxed.
-const onlyRoot = ['other-processes', 'root-uid', 'capabilities', 'kernel-settings', 'writable-root'];
+const report = (change: Record<string, unknown>): string =>
+  JSON.stringify({ tried: 200, out: {}, absent: [], ...change });
 
 describe('sandbox self-test', () => {
   it('hardened box: every probe → refused, nothing left behind', async () => {
     await using box = await aSandbox();
-    const { probes } = await runSandboxSelfTest(box.sandbox);
-    expect(probes.length).toBeGreaterThanOrEqual(10);
-    expect(await box.sandbox.listRuns()).toEqual(['run']);
+    const { probes } = await runSandboxSelfTest(box.driver);
+    expect(probes).toBeGreaterThan(200);
+    expect(await box.sandbox.listRuns()).toEqual([]);
   });
 
-  it('unhardened box: the same probes → every one gets out and is named', async () => {
+  it('no box at all: the same probes → they get out by the dozen and are named', async () => {
     await using box = await aSandbox();
-    const failed = runSandboxSelfTest(withPython(box.sandbox, runUnhardened));
+    const failed = runSandboxSelfTest(withPython(box.driver, unboxed));
     await expect(failed).rejects.toMatchObject({ type: 'Sandbox.Unsafe' });
-    const message = await failed.catch((error: unknown) => String(error));
-    const expected = isRoot ? probeNames : probeNames.filter((name) => !onlyRoot.includes(name));
-    for (const name of expected) expect(message).toContain(`${name} (`);
-    expect(message).not.toContain('the probe itself failed');
+    const message = await failed.then(() => 'passed', String);
+    const out = message.split('; ').filter((part) => / \(.*\)/u.test(part));
+    expect(out.length).toBeGreaterThan(isRoot ? 120 : 60);
+    for (const name of [
+      "the host's loopback (",
+      'environment: names beside ours (',
+      'host files: ',
+      'identity: a system call filter (',
+    ]) {
+      expect(message).toContain(name);
+    }
     expect(message).toMatch(/[1-9][0-9]* connections reached the host/);
-    expect(await box.sandbox.listRuns()).toEqual(['run']);
-  });
-
-  it('probe missing from the report: all others refused → Sandbox.Unsafe naming it', async () => {
-    await using box = await aSandbox();
-    const all = Object.fromEntries(probeNames.map((name) => [name, null]));
-    const { network: _left, ...rest } = all;
-    const failed = runSandboxSelfTest(withPython(box.sandbox, async () => report(rest)));
-    await expect(failed).rejects.toThrow('got out: network (not tried).');
+    expect(message).not.toContain('the probe itself failed');
+    expect(await box.sandbox.listRuns()).toEqual([]);
   });
 
   it.each([
-    ['no output', { exitCode: 0, stdout: '', stderr: '', timedOut: false }],
-    ['not JSON', { exitCode: 1, stdout: 'Killed', stderr: 'boom', timedOut: false }],
-    ['time-out', { exitCode: null, stdout: '{"network":null', stderr: '', timedOut: true }],
-    ['other shape', { exitCode: 0, stdout: '{"network":false}', stderr: '', timedOut: false }],
-  ])('probes end with %s → Sandbox.Unsafe', async (_name, result) => {
+    ['one that got out', report({ out: { 'S3 mount': 'returned 0' } }), 'got out: S3 mount (returned 0).'],
+    ['too few of them', report({ tried: 12 }), 'only 12 of the probes were tried'],
+  ])('%s: Sandbox.Unsafe that says so', async (_name, stdout, message) => {
     await using box = await aSandbox();
-    const failed = runSandboxSelfTest(withPython(box.sandbox, async () => result));
+    const failed = runSandboxSelfTest(withPython(box.driver, async () => anEnd({ stdout })));
+    await expect(failed).rejects.toThrow(message);
+  });
+
+  it.each([
+    ['no output', {}],
+    ['not JSON', { exitCode: 1, stdout: 'Killed', stderr: 'boom' }],
+    ['time-out', { exitCode: null, stdout: '{"tried":300', timedOut: true }],
+    ['other shape', { stdout: '{"tried":300,"out":[]}' }],
+  ])('probes end with %s → Sandbox.Unsafe', async (_name, end) => {
+    await using box = await aSandbox();
+    const failed = runSandboxSelfTest(withPython(box.driver, async () => anEnd(end)));
     await expect(failed).rejects.toMatchObject({ type: 'Sandbox.Unsafe' });
   });
 
   it('bubblewrap missing: self-test → named, not passed', async () => {
     await using box = await aSandbox();
-    const { createBubblewrapSandbox } = await import('../../../activities/sandbox/adapters/bubblewrap.ts');
-    const sandbox = createBubblewrapSandbox({ directory: box.directory, bwrapPath: '/nowhere/bwrap' });
-    await expect(runSandboxSelfTest(sandbox)).rejects.toThrow('bubblewrap is missing');
+    const driver = createHostDriver({ directory: box.directory, runtime: createBubblewrapRuntime('/nowhere/bwrap') });
+    await expect(runSandboxSelfTest(driver)).rejects.toThrow('bubblewrap is missing');
+  });
+});
+
+describe('what a self-test leaves when its process dies', () => {
+  it.each([
+    [{ tenant: 'default', runId: `${process.pid}-0` }, null],
+    [{ tenant: 'self-test', runId: `${process.pid}-0` }, false],
+    [{ tenant: 'self-test', runId: '99999999-0' }, true],
+    [{ tenant: 'self-test', runId: 'none' }, true],
+  ])('%j: over is %s', (run, isOver) => {
+    expect(isSelfTestOver(run)).toBe(isOver);
   });
 });

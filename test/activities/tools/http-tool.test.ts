@@ -8,18 +8,11 @@ import {
 import type { ToolContext } from '../../../activities/steps/tool-step.ts';
 import { findFreePort } from '../../../infra/dev/ports.ts';
 import { startToolServer } from '../../../infra/dev/tool-server/server.ts';
-import { aManifest, aRunId, echoTool } from '../../support/facts.ts';
+import { echoTool } from '../../support/facts.ts';
+import { aToolContext } from '../../support/tool-context.ts';
 import { failureOf, startServer } from '../web/local-server.ts';
 
-const context = (signal = new AbortController().signal): ToolContext => ({
-  tenant: 'default',
-  runId: aRunId,
-  seq: 1,
-  stepKey: 'key-1',
-  signal,
-  begin: () => {},
-  manifest: aManifest(),
-});
+const context = (signal = new AbortController().signal): ToolContext => aToolContext({ signal });
 
 function toolAt(url: string, timeoutMs = 5_000): HttpTool {
   const { pool: _pool, ...tool } = echoTool;

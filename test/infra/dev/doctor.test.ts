@@ -43,6 +43,8 @@ describe('runDoctor', () => {
     expect(find('bubblewrap')?.mend).toContain('apt-get install -y bubblewrap');
     expect(find('user namespaces')).toMatchObject({ ok: false, needed: true });
     expect(find('versitygw')).toMatchObject({ ok: false, needed: false });
+    for (const part of ['users', 'filter', 'groups', 'Python'])
+      expect(find(`sandbox ${part}`)).toMatchObject({ needed: false });
     expect(find('node')).toMatchObject({ ok: true, version: process.versions.node });
   });
 
