@@ -4,6 +4,7 @@ import { AppError, toAppError } from '../domain/errors.ts';
 import { poolNames } from '../domain/tools.ts';
 import { type BenchContext, openBenchContext } from './support/bench-context.ts';
 import { describeEnvironment, describeMachine } from './support/environment.ts';
+import { runForkBench } from './fork/fork-bench.ts';
 import { runHistoryBench } from './history/history-bench.ts';
 import { runOverloadBench } from './overload/overload-bench.ts';
 import { runPrefillBench } from './prefill/prefill-bench.ts';
@@ -14,7 +15,7 @@ import { type RecoveryOptions, runRecoveryBench } from './recovery/recovery-benc
 
 const count = z.coerce.number().int().min(1).max(100_000);
 const argumentsSchema = z.strictObject({
-  name: z.enum(['history', 'overhead', 'recovery', 'reading', 'prefill', 'overload', 'routing']),
+  name: z.enum(['fork', 'history', 'overhead', 'recovery', 'reading', 'prefill', 'overload', 'routing']),
   json: z.boolean().default(false),
   turns: count.optional(),
   pairs: count.optional(),
@@ -22,6 +23,8 @@ const argumentsSchema = z.strictObject({
   'run-turns': count.optional(),
   'run-pairs': count.optional(),
   kills: count.optional(),
+  step: count.optional(),
+  forks: count.optional(),
   seed: z.coerce.number().int().min(0).max(4_294_967_295).optional(),
   seeds: z.coerce.number().int().min(1).max(100).optional(),
   pools: z
@@ -40,7 +43,7 @@ interface BenchResult {
   readonly violations: readonly string[];
 }
 
-const usage = `Usage: npm run bench -- <history|overhead|recovery|reading|prefill|overload|routing> [--json] [options]; bench/README.md names the options of each.`;
+const usage = `Usage: npm run bench -- <fork|history|overhead|recovery|reading|prefill|overload|routing> [--json] [options]; bench/README.md names the options of each.`;
 
 function readArguments(): Arguments {
   const text = { type: 'string' } as const;
@@ -52,6 +55,8 @@ function readArguments(): Arguments {
     'run-turns': text,
     'run-pairs': text,
     kills: text,
+    step: text,
+    forks: text,
     seed: text,
     seeds: text,
     pools: text,
@@ -89,6 +94,10 @@ interface Bench {
 }
 
 const benches: Readonly<Record<Arguments['name'], Bench>> = {
+  fork: {
+    run: (context, values) => runForkBench(context, { step: values.step ?? 500, forks: values.forks ?? 20 }),
+    environment: describeEnvironment,
+  },
   history: {
     run: (context, values) => runHistoryBench(context, { turns: values.turns ?? 600, pairs: values.pairs ?? 3 }),
     environment: describeEnvironment,

@@ -38,14 +38,25 @@ function checkpoint(databaseFile: string): void {
 export async function measureStored(databaseFile: string, storeDirectory: string): Promise<StoredBytes> {
   checkpoint(databaseFile);
   const database = await stat(databaseFile);
-  const total = { bytes: database.size, plainBytes: database.size, allocatedBytes: database.blocks * blockBytes };
+  const objects = await measureObjects(storeDirectory);
+  return {
+    bytes: database.size + objects.bytes,
+    plainBytes: database.size + objects.plainBytes,
+    allocatedBytes: database.blocks * blockBytes + objects.allocatedBytes,
+    databaseBytes: database.size,
+  };
+}
+
+/** Counts the objects of a store. */
+export async function measureObjects(storeDirectory: string): Promise<Omit<StoredBytes, 'databaseBytes'>> {
+  const total = { bytes: 0, plainBytes: 0, allocatedBytes: 0 };
   for (const file of await listObjects(storeDirectory)) {
     const { size, blocks } = await stat(file);
     total.bytes += size;
     total.allocatedBytes += blocks * blockBytes;
     total.plainBytes += decompress(await readFile(file), file).length;
   }
-  return { ...total, databaseBytes: database.size };
+  return total;
 }
 
 /** Objects are the files under the tenants' folder; scratch and lock files are no objects. */

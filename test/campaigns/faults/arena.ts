@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { startApi } from '../../../bench/support/api.ts';
 import { waitFor } from '../../../bench/support/waiting.ts';
 import { poolNames, type PoolName } from '../../../domain/tools.ts';
 import { demoCorpusFolder } from '../../../infra/dev/corpus/demo-question.ts';
@@ -128,15 +129,7 @@ async function openPool(context: CampaignContext, pool: PoolName, env: Env): Pro
 
 async function openApi(context: CampaignContext, env: Env): Promise<{ api: Resident; apiUrl: string }> {
   const port = await findFreePort();
-  const ownEnv = { ...env, LONGHAUL_API_PORT: String(port) };
-  const api = createResident('api', async () => {
-    const part = await startBenchPart(
-      { ...context, profileDirectory: null },
-      { name: 'api', args: ['api/main.ts'], env: ownEnv },
-    );
-    await waitForPart(part, part.firstLine, readyMs);
-    return { pid: part.pid, exited: part.exited, stop: () => part.stop(stopMs) };
-  });
+  const api = createResident('api', () => startApi(context, env, port));
   return { api, apiUrl: `http://127.0.0.1:${port}` };
 }
 
