@@ -1,8 +1,6 @@
 import {
   ApplicationFailure,
   type Client,
-  isGrpcServiceError,
-  ServiceError,
   WorkflowExecutionAlreadyStartedError,
   WorkflowNotFoundError,
   WorkflowUpdateFailedError,
@@ -17,6 +15,7 @@ import type { Hold } from '../../domain/holds.ts';
 import type { RunRef } from '../../domain/ids.ts';
 import type { HoldAnswer, ResearchRun } from '../../workflows/contract.ts';
 import { holdRefusedType, researchRunType } from '../../workflows/contract.ts';
+import { isEngineAway, toGrpcStatus } from '../../workers/compose/engine-away.ts';
 import { readHistoryChain } from '../../workers/compose/histories.ts';
 import { searchAttributes } from '../../workflows/search-attributes.ts';
 import { toMs } from '../events/decode.ts';
@@ -204,18 +203,11 @@ function away(cause: unknown): AppError {
   });
 }
 
-/** *Source:* gRPC status codes: deadline, resources, unavailable and what a dying connection gives. */
-const awayCodes: ReadonlySet<number> = new Set([1, 2, 4, 8, 10, 13, 14, 15]);
-
 function toEngineError(error: unknown): unknown {
-  const cause = error instanceof ServiceError ? error.cause : error;
-  if (!isGrpcServiceError(cause)) return error;
-  const code: number = cause.code;
-  if (code === grpcNotFound) {
-    return new AppError('Input.NotFound', { what: 'the engine does not know this run', cause });
+  if (toGrpcStatus(error) === grpcNotFound) {
+    return new AppError('Input.NotFound', { what: 'the engine does not know this run', cause: error });
   }
-  if (!awayCodes.has(code)) return error;
-  return away(cause);
+  return isEngineAway(error) ? away(error) : error;
 }
 
 async function orNull<T>(read: () => Promise<T>): Promise<T | null> {

@@ -3,9 +3,11 @@ import { createArchiveActivities } from '../../activities/archive/activities.ts'
 import type { HistorySource } from '../../activities/archive/ports.ts';
 import { createRunActivities } from '../../activities/runs/activities.ts';
 import { createHistoryArchive } from '../../activities/storage/history-archive.ts';
+import { AppError } from '../../domain/errors.ts';
 import type { RunRef } from '../../domain/ids.ts';
 import { toTaskQueue } from '../../domain/receipt.ts';
 import { archiveRunType } from '../../workflows/contract.ts';
+import { isEngineAway } from '../compose/engine-away.ts';
 import { readHistoryChain } from '../compose/histories.ts';
 import { type Pool, type PoolContext, toStepPorts } from './pool.ts';
 
@@ -22,13 +24,15 @@ export function createOrchestratorPool(context: PoolContext): Pool {
 
 async function startArchive({ client, config }: PoolContext, { tenant, runId }: RunRef): Promise<void> {
   const { queuePrefix } = config;
-  await client.workflow.start(archiveRunType, {
-    workflowId: `archive/${tenant}/${runId}`,
-    taskQueue: toTaskQueue(queuePrefix, 'orchestrator'),
-    args: [{ tenant, runId, queuePrefix }],
-    workflowIdConflictPolicy: 'USE_EXISTING',
-    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-  });
+  await orAway(() =>
+    client.workflow.start(archiveRunType, {
+      workflowId: `archive/${tenant}/${runId}`,
+      taskQueue: toTaskQueue(queuePrefix, 'orchestrator'),
+      args: [{ tenant, runId, queuePrefix }],
+      workflowIdConflictPolicy: 'USE_EXISTING',
+      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+    }),
+  );
 }
 
 function createSource({ client }: PoolContext): HistorySource {
@@ -37,8 +41,22 @@ function createSource({ client }: PoolContext): HistorySource {
       try {
         yield* readHistoryChain(client, run);
       } catch (error) {
-        if (!(error instanceof WorkflowNotFoundError)) throw error;
+        if (!(error instanceof WorkflowNotFoundError)) throw toAway(error);
       }
     },
   };
+}
+
+async function orAway<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw toAway(error);
+  }
+}
+
+/** An engine that is away is waited for: what fails then is nobody's fault, and counts as none. */
+function toAway(error: unknown): unknown {
+  if (!isEngineAway(error)) return error;
+  return new AppError('Engine.Unavailable', { what: 'the engine does not answer', cause: error });
 }
