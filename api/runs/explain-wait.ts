@@ -118,11 +118,15 @@ async function explainUnclaimed(facts: Facts, { queue, kind, activity, attempt }
       ? { reason: 'no_worker', message: `no worker of ${name} is asking for work`, activity, pool, queue, attempt }
       : {
           reason: 'backlog',
-          message: `the workers of ${name} have not taken it up yet`,
+          message: `the workers of ${name} have not taken it up yet; one asked for work ${toAge(facts.nowMs - polledAtMs)} ago`,
           activity,
           pool,
           queue,
           attempt,
         };
   return { waitingFor, waitUntil: null };
+}
+
+function toAge(ms: number): string {
+  return `${Math.max(0, Math.round(ms / 1_000))} s`;
 }

@@ -1,5 +1,6 @@
 import { open, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createApiClient } from '../../../cli/api-client.ts';
 import type { Campaign } from '../support/campaign.ts';
 import { type FaultPlan, runFaultCampaign, type Scene } from './fault-campaign.ts';
 
@@ -32,6 +33,7 @@ const fullMs = { low: 2_000, high: 6_000 };
 async function disturb(scene: Scene): Promise<void> {
   const { arena, random, points } = scene;
   const { directory } = arena.store;
+  const client = createApiClient(arena.apiUrl);
   for (let made = 0; made < points && (await scene.progress(random.between(5, 40)));) {
     const filler = await fill(directory);
     const { bavail } = await statfs(directory);
@@ -39,10 +41,11 @@ async function disturb(scene: Scene): Promise<void> {
     const before = scene.runs.map((run) => run.seen.length);
     await scene.pause(random.between(fullMs.low, fullMs.high));
     const isStill = scene.runs.every((run, index) => run.seen.length === before[index]);
+    const reasons = await Promise.all(scene.runs.map(async ({ id }) => (await client.read(id)).waitingFor?.reason));
     await rm(filler);
-    if (bavail !== 0 || !isStill || scene.hasEnded()) continue;
+    if (bavail !== 0 || !isStill || scene.hasEnded() || !reasons.includes('Storage.Full')) continue;
     made += 1;
-    scene.fire('the store was full, and nothing was recorded meanwhile');
+    scene.fire('the store was full, the runs said so, and nothing was recorded meanwhile');
   }
 }
 
